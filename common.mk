@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# Included by every Makefile.am: one include path, one set of warnings, config.h before anything.
+AM_CPPFLAGS = -I$(top_srcdir) -I$(top_builddir) -include config.h
+AM_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(SAN_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS)
+AM_LDFLAGS = $(SAN_CFLAGS)
+
+# The libraries of the tree in link order; a program names the ones it stands on.
+LIBBASE = $(top_builddir)/protocol/base/libvdbase.a
+LIBWIRE = $(top_builddir)/protocol/wire/libvdpwire.a
+LIBCODEC = $(top_builddir)/protocol/codec/libvdpcodec.a
+LIBLINK = $(top_builddir)/protocol/link/libvdplink.a
+LIBLAUNCH = $(top_builddir)/protocol/launch/libvdlaunch.a

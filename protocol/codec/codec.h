@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VDP_CODEC_H
+#define VDP_CODEC_H
+
+/*
+ * codec: a picture into the operations of a FRAME record, and back. docs/PROTOCOL.md, "Operations".
+ *
+ * Version one: 64x64 tiles compared exactly with the last frame that was sent; changed tiles as raw
+ * BGR24 through one zstd stream (level 1, 8 MiB window) that lives as long as the connection and is
+ * flushed per frame. Lossless. No I/O, no log, no loop; one thread at a time per object. The
+ * decoder compiles for wasm32 from the same files.
+ *
+ * Pixels are 32 bit, bytes B G R X in memory; X is ignored on input and 255 on output.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/wire/buffer.h"
+#include "protocol/wire/error.h"
+
+#define VDP_TILE             64u
+#define VDP_CODEC_WINDOW_LOG 23 /* 8 MiB */
+
+struct vdp_rect {
+    uint16_t x, y, width, height;
+};
+
+struct vdp_image {
+    const uint8_t *pixels; /* borrowed */
+    size_t stride;         /* bytes from row to row */
+    uint16_t width, height;
+};
+
+struct vdp_encode_stats {
+    uint32_t tiles_compared;
+    uint32_t tiles_sent;
+};
+
+struct vdp_encoder;
+
+/* NULL when memory is short. Starts without a surface. */
+struct vdp_encoder *vdp_encoder_new(void);
+void vdp_encoder_free(struct vdp_encoder *encoder); /* accepts NULL */
+
+/* New surface size; the next frame is a key frame. VDP_ERR_RANGE beyond the limits of messages.h.
+ */
+int vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t height);
+
+/* Forgets all that the peer knows: the next frame is a key frame with a fresh zstd stream. */
+void vdp_encoder_reset(struct vdp_encoder *encoder);
+
+/*
+ * Appends the operations that bring the peer to image, looking only at tiles that damage touches
+ * (damage NULL means everything; a key frame always looks at everything). Returns the number of
+ * tiles sent, so 0 means the picture is unchanged and out is as it was, or VDP_ERR_NOMEM /
+ * VDP_ERR_RANGE (image is not of the surface's size). *ret_key says whether this must be flagged
+ * VDP_FRAME_KEY.
+ */
+int vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
+                      const struct vdp_rect *damage, size_t damage_count, struct vdp_buffer *out,
+                      bool *ret_key, struct vdp_encode_stats *ret_stats);
+
+struct vdp_decoder;
+
+struct vdp_decoder *vdp_decoder_new(void);
+void vdp_decoder_free(struct vdp_decoder *decoder); /* accepts NULL */
+
+/* New surface; pixels keep the old picture where both overlap, the rest is black. */
+int vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height);
+
+/*
+ * Applies the operations of one FRAME. key is VDP_FRAME_KEY of its flags. Returns 0 and sets
+ * *ret_dirty to the bounding box of what changed (zero-sized when nothing did), or an error after
+ * which only a key frame (or free) makes sense. Output is bounded by the surface before anything is
+ * decompressed.
+ */
+int vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key,
+                      struct vdp_rect *ret_dirty);
+
+/* The dirty tiles of the last frame: *ret_count indices ty * tiles_across + tx, borrowed. */
+const uint32_t *vdp_decoder_dirty_tiles(const struct vdp_decoder *decoder, size_t *ret_count);
+
+/* The picture; pixels stay valid until the next resize or free. */
+struct vdp_image vdp_decoder_image(const struct vdp_decoder *decoder);
+
+#endif

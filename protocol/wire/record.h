@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VDP_RECORD_H
+#define VDP_RECORD_H
+
+/*
+ * record: cuts a byte stream into records and frames records into bytes.
+ *
+ * record := u16 type | u8 channel | u8 flags | u32 size | body            little endian
+ *
+ * The same framing carries VDP in a WebSocket (whose message boundaries mean nothing) and the
+ * control messages on local sockets. docs/PROTOCOL.md, "Records". No I/O, no log, no globals; one
+ * framer per connection and direction, one thread at a time. Errors are sticky: after a negative
+ * return the only thing left to do is free it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/wire/error.h"
+
+#define VDP_RECORD_HEADER_SIZE 8u
+#define VDP_RECORD_CRITICAL    0x02u /* an unknown type closes the connection */
+
+/* Channels order the sender's queue: lower goes first. */
+enum vdp_channel {
+    VDP_CHANNEL_CONTROL = 0,
+    VDP_CHANNEL_INPUT = 1,
+    VDP_CHANNEL_CURSOR = 2,
+    VDP_CHANNEL_AUDIO = 3,
+    VDP_CHANNEL_DISPLAY = 4,
+    VDP_CHANNEL_CLIPBOARD = 5,
+    VDP_CHANNEL_BULK = 6,
+};
+
+struct vdp_record {
+    uint16_t type;   /* enum vdp_type; unknown types are passed through */
+    uint8_t channel; /* enum vdp_channel */
+    uint8_t flags;
+    const uint8_t *body; /* borrowed, see vdp_framer_next(); NULL when size is 0 */
+    size_t size;         /* bytes */
+};
+
+struct vdp_framer;
+
+/* Refuses bodies above max_body bytes before allocating them. NULL when memory is short. */
+struct vdp_framer *vdp_framer_new(size_t max_body);
+void vdp_framer_free(struct vdp_framer *framer); /* accepts NULL */
+
+/*
+ * Copies up to size bytes into the framer; takes fewer, possibly none, when a complete record waits
+ * to be collected. Returns 0 and sets *ret_taken, or VDP_ERR_TOO_BIG, VDP_ERR_RANGE (unknown flag
+ * bits or channel) or VDP_ERR_NOMEM.
+ */
+int vdp_framer_push(struct vdp_framer *framer, const void *data, size_t size, size_t *ret_taken);
+
+/*
+ * Returns 1 and fills *ret_record, 0 when more bytes are needed, or the sticky error. The body
+ * stays valid until the next call to push, next or free.
+ */
+int vdp_framer_next(struct vdp_framer *framer, struct vdp_record *ret_record);
+
+/* Writes the header of a record whose body is size bytes. */
+void vdp_record_header(uint8_t ret_header[VDP_RECORD_HEADER_SIZE], uint16_t type, uint8_t channel,
+                       uint8_t flags, uint32_t size);
+
+#endif
