@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A person logs in and works: what she types and points at appears in her picture, equal to QEMU's own."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from picture import read_png
+from system import POOL, System, wait_for
+from tap import Tap
+
+USERS = 'user alice password alice-canary-1\nuser bob password bob-canary-2\nuser carol password carol-canary-3\n'
+POOLS = {'desk': POOL.format(title='Desk', max=2, allow='Allow=alice bob carol', accel='any', spares=1)}
+
+
+def same_picture(system, client, desktop, name):
+    """None when the client's settled picture is QEMU's screendump; the guest may still be drawing, so look again."""
+    path = f'{system.folder}/{name}.png'
+    difference = [None]
+
+    def equal():
+        client.do('wait-settled 200 20000')
+        client.do(f'dump {path}')
+        difference[0] = read_png(path).difference(system.screendump(desktop))
+        return difference[0] is None
+
+    try:
+        wait_for(equal, 20, 'equal pictures')
+    except AssertionError:
+        return difference[0]
+    return None
+
+
+def work(tap, system):
+    alice = system.client('alice', 'desk', 'alice-canary-1', ['--size', '800x600'])
+    alice.do('wait-live 60000', 70)
+    state = alice.do('state')
+    desktop = state['desktop']
+    tap.equal(same_picture(system, alice, desktop, 'first'), None, 'the first picture equals the screendump')
+    before = read_png(f'{system.folder}/first.png')
+    tap.ok(before.colours() > 16, 'and is a picture, not a blank screen')
+    tap.equal((before.width, before.height), (800, 600), 'the guest has taken the size of the window')
+
+    alice.do('type Hello, Vedette 42!')
+    wait_for(lambda: changed(system, alice, before), 20, 'typed text on the screen')
+    tap.equal(same_picture(system, alice, desktop, 'typed'), None, 'typed text: equal to the screendump')
+    typed = read_png(f'{system.folder}/typed.png')
+    tap.ok(typed.difference(before), 'typed text changed the picture')
+
+    alice.do('move 123 234')
+    alice.do('click 1')
+    alice.do('wheel 0 120')
+    wait_for(lambda: changed(system, alice, typed), 20, 'the pointer on the screen')
+    tap.equal(same_picture(system, alice, desktop, 'moved'), None, 'pointer, button and wheel: equal to the screendump')
+
+    alice.do('size 1024 768')
+
+    def resized():
+        alice.do('wait-settled 200 20000')
+        alice.do(f'dump {system.folder}/size.png')
+        return read_png(f'{system.folder}/size.png').width == 1024
+
+    wait_for(resized, 30, 'the new size')
+    tap.equal(same_picture(system, alice, desktop, 'size'), None, 'after a resize: equal to the screendump')
+    alice.do(f'cursor {system.folder}/cursor.png')
+    tap.ok(read_png(f'{system.folder}/cursor.png').colours() > 1, 'the cursor shape has come')
+    return alice, desktop
+
+
+def changed(system, client, before):
+    client.do('wait-settled 200 20000')
+    client.do(f'dump {system.folder}/now.png')
+    return read_png(f'{system.folder}/now.png').difference(before)
+
+
+def others(tap, system, alice, desktop):
+    bob = system.client('bob', 'desk', 'bob-canary-2')
+    bob.do('wait-live 120000', 130)
+    bobs = bob.do('state')['desktop']
+    tap.ok(bobs != desktop, 'a second user gets a desktop of his own')
+    tap.equal(len(system.machines()), 2, 'two machines run')
+    carol = system.client('carol', 'desk', 'carol-canary-3')
+
+    def waiting():
+        return carol.do('state')
+
+    state = wait_for(lambda: (s := waiting()).get('state') in ('waiting', 'ended') and s, 30, 'carol to wait')
+    tap.ok('2' in state.get('text', ''), f'the third waits and is told why: {state.get("text")}')
+    alice.do('logoff')
+    wait_for(lambda: carol.do('state')['state'] == 'live', 120, 'carol to be served')
+    carols = carol.do('state')['desktop']
+    tap.ok(carols not in (desktop, bobs), 'after a logoff the one who waited gets a fresh desktop')
+    carol.do('wait-settled 300 20000')
+    carol.do(f'dump {system.folder}/fresh.png')
+    wait_for(lambda: not os.path.exists(f'{system.state}/hostd/desktops/{desktop}'), 60, 'the old desktop to go')
+    tap.ok(True, 'nothing of the old desktop is left on the disk')
+
+
+def main():
+    tap = Tap()
+    with System(USERS, POOLS) as system:
+        system.wait_ready('desk')
+        alice, desktop = work(tap, system)
+        others(tap, system, alice, desktop)
+    tap.done()
+
+
+main()
