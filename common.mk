@@ -10,3 +10,5 @@ LIBWIRE = $(top_builddir)/protocol/wire/libvdpwire.a
 LIBCODEC = $(top_builddir)/protocol/codec/libvdpcodec.a
 LIBLINK = $(top_builddir)/protocol/link/libvdplink.a
 LIBLAUNCH = $(top_builddir)/protocol/launch/libvdlaunch.a
+LIBSTORE = $(top_builddir)/broker/store/libbrokerstore.a
+LIBBROKER = $(top_builddir)/broker/libbroker.a
