@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KVM_SPEC_H
+#define KVM_SPEC_H
+
+/*
+ * spec: what one desktop's machine consists of, and the arguments that build it.
+ *
+ * Pure: no I/O. Files reach the machine as descriptors only, so that it needs no path of ours. The
+ * device list is an allow-list: graphics, keyboard, tablet, random numbers, generation id, one
+ * serial port for the agent, at most one disk; no network.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hostd/kvm/probe.h"
+
+#define KVM_SPEC_NAME_MAX      48
+#define KVM_SPEC_CPU_MAX       64u
+#define KVM_SPEC_MEMORY_MIN_MB 64u
+#define KVM_SPEC_MEMORY_MAX_MB (1024u * 1024u)
+#define KVM_SPEC_CMDLINE_MAX   2000
+
+struct kvm_spec {
+    const char *name; /* desktop id: letters, digits, '-', '_' */
+    uint64_t epoch;   /* becomes part of the machine's name, so that adoption can compare it */
+    const char *uuid;
+    enum kvm_accel accel;
+    unsigned cpu;
+    unsigned memory_mb;
+    unsigned width, height; /* preferred mode before a client says what it has */
+    /* Descriptor numbers inside the machine's process; -1 where there is none. */
+    int qmp_fd, rescue_fd, agent_fd; /* listening unix sockets */
+    int kernel_fd, initrd_fd;
+    int disk_fd;         /* the desktop's overlay, read-write qcow2 */
+    int base_fd;         /* what the overlay stands on, read-only qcow2 */
+    const char *cmdline; /* kernel arguments, or NULL */
+    bool disposable;     /* the disk is thrown away with the desktop: its flushes are not needed */
+};
+
+/* False and *error for a spec that must not become a machine. */
+bool kvm_spec_check(const struct kvm_spec *spec, GError **error);
+
+/* The arguments after argv[0], NULL-terminated; g_strfreev(). spec has passed kvm_spec_check(). */
+char **kvm_spec_arguments(const struct kvm_spec *spec);
+
+/* "ID.EPOCH", what the running machine calls itself; g_free(). */
+char *kvm_spec_machine_name(const char *name, uint64_t epoch);
+
+/* True for a desktop id that may become a folder and an argument. */
+bool kvm_spec_name_is_good(const char *name);
+
+#endif
