@@ -48,28 +48,37 @@ vd_launch_free(struct vd_launch *launch)
     }
 }
 
+static void
+put_control(struct msghdr *message, struct cmsghdr *at, int type, const void *data, size_t size)
+{
+    at->cmsg_level = SOL_SOCKET;
+    at->cmsg_type = type;
+    at->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(at), data, size);
+    message->msg_controllen += CMSG_SPACE(size);
+}
+
+/*
+ * Our credentials go along explicitly: the kernel adds them by itself only after launch has asked
+ * for them, and our first request may be earlier than that.
+ */
 static int
 send_request(int socket_fd, const struct vd_launch_request *request, const int *fds, size_t count)
 {
+    const struct ucred self = {.pid = getpid(), .uid = geteuid(), .gid = getegid()};
     struct iovec part = {.iov_base = (void *)request, .iov_len = sizeof(*request)};
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(VD_LAUNCH_SENT_FDS * sizeof(int))];
+        char bytes[CMSG_SPACE(sizeof(self)) + CMSG_SPACE(VD_LAUNCH_SENT_FDS * sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
     ssize_t n;
 
+    memset(&control, 0, sizeof(control));
+    put_control(&message, &control.align, SCM_CREDENTIALS, &self, sizeof(self));
     if (count > 0) {
-        struct cmsghdr *header;
-
-        memset(&control, 0, sizeof(control));
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+        put_control(&message, (struct cmsghdr *)(control.bytes + CMSG_SPACE(sizeof(self))),
+                    SCM_RIGHTS, fds, count * sizeof(int));
     }
     do {
         n = sendmsg(socket_fd, &message, MSG_NOSIGNAL);
@@ -98,7 +107,8 @@ receive_reply(int socket_fd, struct vd_launch_reply *ret_reply, int *ret_fd)
         n = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        /* A launch that ended with our bytes unread looks like a reset; it is gone all the same. */
+        return errno == EAGAIN ? -ETIMEDOUT : errno == ECONNRESET ? -EPIPE : -errno;
     }
     header = CMSG_FIRSTHDR(&message);
     if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {

@@ -7,8 +7,11 @@
  *
  * The fields stand in the order of their structs, little endian, without padding. Decoders accept
  * exactly the documented bytes: one short is VDP_ERR_TRUNCATED, one more VDP_ERR_TRAILING (HELLO
- * may end with TLVs, GOAWAY with text, FRAME with operations). Encoders write header and body into
- * a growing buffer and return 0 or VDP_ERR_NOMEM. Decoded pointers borrow from the body.
+ * may end with TLVs, GOAWAY with text, FRAME with operations); a field outside its range is
+ * VDP_ERR_RANGE. Encoders write header and body into a growing buffer and return 0 or
+ * VDP_ERR_NOMEM; what a decoder would refuse they refuse too (VDP_ERR_RANGE, VDP_ERR_TOO_BIG) and
+ * write nothing. Decoded pointers borrow from the body; GOAWAY's text is UTF-8 without control
+ * characters and not terminated.
  */
 
 #include <stdbool.h>
@@ -26,6 +29,10 @@
 #define VDP_MAX_CURSOR  256u /* pixels; a cursor's width or height */
 #define VDP_MAX_TEXT    512u /* bytes of UTF-8 in GOAWAY */
 #define VDP_TOKEN_SIZE  43u  /* base64url characters of a 256 bit token */
+#define VDP_MAX_KEY     767u /* KEY_MAX of Linux evdev */
+#define VDP_MAX_BUTTON  5u
+#define VDP_MIN_SCALE   30u /* SET_SIZE, in 1/120: a quarter */
+#define VDP_MAX_SCALE   1200u
 
 enum vdp_type {
 #define VDP_MESSAGE(NAME, name, number, direction, state, channel, max_body) VDP_##NAME = number,
@@ -159,6 +166,8 @@ int vdp_put_uplink(struct vdp_buffer *out, const struct vdp_token *message);
 int vdp_get_uplink(const struct vdp_record *record, struct vdp_token *ret_message);
 int vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message);
 int vdp_get_hello(const struct vdp_record *record, struct vdp_hello *ret_message);
+/* The version both ends speak, or VDP_ERR_VERSION when there is none. */
+int vdp_hello_version(const struct vdp_hello *peer);
 int vdp_put_goaway(struct vdp_buffer *out, const struct vdp_goaway *message);
 int vdp_get_goaway(const struct vdp_record *record, struct vdp_goaway *ret_message);
 int vdp_put_ping(struct vdp_buffer *out, const struct vdp_ping *message);
@@ -188,6 +197,7 @@ int vdp_get_frame(const struct vdp_record *record, struct vdp_frame *ret_message
 int vdp_put_ack(struct vdp_buffer *out, const struct vdp_ack *message);
 int vdp_get_ack(const struct vdp_record *record, struct vdp_ack *ret_message);
 int vdp_put_refresh(struct vdp_buffer *out);
+int vdp_get_empty(const struct vdp_record *record); /* RELEASE_ALL and REFRESH: no body */
 int vdp_put_json(struct vdp_buffer *out, const char *text, size_t size);
 
 #endif

@@ -3,9 +3,9 @@
  * messages.list: every record type of VDP, as data.
  *
  * VDP_MESSAGE(NAME, name, number, direction, state, channel, max_body)
- *   direction  C client to host, H host to client, B both, G end point to gateway, L local or host
- * link state      OPEN before HELLO was exchanged, LIVE after, ANY both max_body   bytes, checked
- * before a body is allocated
+ *   direction: C client to host, H host to client, B both, G end point to gateway, L local or host
+ *   link; state: OPEN before HELLO was exchanged, LIVE after, ANY both; max_body: bytes, checked
+ *   before a body is allocated.
  *
  * Dispatch, permit checks, names in logs, the table in docs/PROTOCOL.md and the constants of the
  * web client come from this list. Numbers are never reused. No include guard: include it after

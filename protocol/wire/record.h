@@ -42,7 +42,10 @@ struct vdp_record {
 
 struct vdp_framer;
 
-/* Refuses bodies above max_body bytes before allocating them. NULL when memory is short. */
+/*
+ * Refuses bodies above max_body bytes, and above the limit of their type in messages.list.h, before
+ * allocating them. NULL when memory is short.
+ */
 struct vdp_framer *vdp_framer_new(size_t max_body);
 void vdp_framer_free(struct vdp_framer *framer); /* accepts NULL */
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VEDETTE_GUEST_PORT_H
+#define VEDETTE_GUEST_PORT_H
+
+/*
+ * port: the guest's end of the agent channel, a virtio-serial port that carries one JSON object a
+ * line (docs/PROTOCOL.md, "Local channels").
+ *
+ * The host end comes and goes when hostd restarts. Whenever it comes, the port says hello again
+ * and, once guest_port_ready() was called, ready again; a pong repeats the readiness. So a hostd
+ * that has just started learns the state of a guest that has been running for days.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GUEST_PORT_NAME "org.vedette.agent.0"
+#define GUEST_PORT_LINE_MAX                                                                        \
+    4096u                       /* bytes of one line, its end included; longer lines are dropped */
+#define GUEST_PORT_TYPE_MAX 32u /* bytes of a message type, terminator included */
+
+struct guest_port;
+
+/* Called for each message that the port does not answer by itself. type is terminated. */
+typedef void (*guest_port_handler)(void *data, const char *type);
+
+/* Returns the port, not yet open, or NULL without memory. */
+struct guest_port *guest_port_new(guest_port_handler handler, void *data);
+void guest_port_free(struct guest_port *port);
+
+/*
+ * The descriptor to poll for reading, or -1 while the device or its host end is absent. Then
+ * guest_port_step() wants to be called again within GUEST_PORT_RETRY_MS.
+ */
+#define GUEST_PORT_RETRY_MS 200
+int guest_port_fd(const struct guest_port *port);
+
+/* Opens, reads, answers and dispatches whatever there is to do now. Never blocks. */
+void guest_port_step(struct guest_port *port);
+
+/* Says ready, now and to every host end that comes later. */
+void guest_port_ready(struct guest_port *port);
+
+/*
+ * Takes the value of the member "type" out of one JSON object of flat members. Returns false when
+ * the line is no object, has no such member or the value does not fit.
+ */
+bool guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_MAX]);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VEDETTE_GUEST_TINY_SCREEN_H
+#define VEDETTE_GUEST_TINY_SCREEN_H
+
+/*
+ * screen: one display through kernel mode setting, by ioctl: preferred mode, one frame buffer, the
+ * hardware cursor. Functions return 0 or a negative errno.
+ */
+
+#include "hostd/guest/tiny-canvas.h"
+
+struct screen {
+    int fd; /* -1 when closed */
+    uint32_t connector, crtc;
+    int width, height; /* of the mode in force; 0 before the first */
+    uint32_t handle, frame, pitch;
+    uint64_t size;
+    uint8_t *memory; /* the mapped frame buffer */
+    uint32_t cursor; /* buffer handle, 0 when there is none */
+};
+
+int screen_open(struct screen *screen, const char *path);
+
+/*
+ * Asks the display for its modes and switches to the preferred one. *ret_changed tells whether the
+ * size is another than before; the contents are undefined then and want a whole screen_show().
+ */
+int screen_update_mode(struct screen *screen, bool *ret_changed);
+
+/* Copies the canvas' damage out, draws the crosshair over it and tells the device. Clears the
+ * damage. */
+int screen_show(struct screen *screen, struct canvas *canvas, int cross_x, int cross_y);
+
+/* Arms the cursor plane with the arrow; moves it. */
+int screen_set_cursor(struct screen *screen, int x, int y);
+int screen_move_cursor(struct screen *screen, int x, int y);
+
+#define CROSS_REACH 20 /* pixels from the pointer to the tips of the crosshair */
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * vedette-tiny: the init of the test guest. It is the only process of a machine that has a kernel,
+ * a handful of modules and nothing else, and it is up in a few seconds without KVM. Shows the
+ * scene, echoes input into it, follows the display's size, speaks the agent's protocol.
+ *
+ * Prints to the console only when something is wrong, and then goes on with what is left: a test
+ * that sees no picture wants to read why.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hostd/guest/port.h"
+#include "hostd/guest/tiny-input.h"
+#include "hostd/guest/tiny-screen.h"
+#include "hostd/guest/uevent.h"
+
+#define MODULE_LIST "/modules/list" /* "FILE [PARAMETERS]" a line, in the order of loading */
+#define CARD        "/dev/dri/card0"
+
+struct guest {
+    struct screen screen;
+    struct scene scene;
+    struct input input;
+    struct guest_port *port;
+    int uevents;
+    bool shown; /* the scene is on the screen */
+    bool power_off;
+};
+
+static void
+complain(const char *what, int error)
+{
+    fprintf(stderr, "vedette-tiny: %s: %s\n", what, strerror(error < 0 ? -error : error));
+}
+
+static void
+mount_all(void)
+{
+    mkdir("/proc", 0755);
+    mkdir("/sys", 0755);
+    mkdir("/dev", 0755);
+    if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "") != 0 && errno != EBUSY) {
+        complain("/dev", errno);
+    }
+    if (mount("proc", "/proc", "proc", 0, "") != 0 || mount("sysfs", "/sys", "sysfs", 0, "") != 0) {
+        complain("/proc, /sys", errno);
+    }
+}
+
+static void
+load_module(const char *file, const char *parameters)
+{
+    char path[512];
+    int fd;
+
+    snprintf(path, sizeof(path), "/modules/%s", file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1 || (syscall(SYS_finit_module, fd, parameters, 0) != 0 && errno != EEXIST)) {
+        complain(path, errno);
+    }
+    if (fd != -1) {
+        close(fd);
+    }
+}
+
+static void
+load_modules(void)
+{
+    FILE *list = fopen(MODULE_LIST, "re");
+    char line[256];
+
+    if (list == NULL) {
+        complain(MODULE_LIST, errno);
+        return;
+    }
+    while (fgets(line, sizeof(line), list) != NULL) {
+        char *parameters;
+
+        line[strcspn(line, "\n")] = '\0';
+        parameters = strchr(line, ' ');
+        if (parameters != NULL) {
+            *parameters++ = '\0';
+        }
+        if (line[0] != '\0') {
+            load_module(line, parameters == NULL ? "" : parameters);
+        }
+    }
+    fclose(list);
+}
+
+static _Noreturn void
+power_off(void)
+{
+    sync();
+    reboot(RB_POWER_OFF);
+    for (;;) { /* init must not end, or the kernel panics */
+        pause();
+    }
+}
+
+static void
+on_message(void *data, const char *type)
+{
+    struct guest *guest = data;
+
+    if (strcmp(type, "poweroff") == 0) {
+        guest->power_off = true;
+    }
+}
+
+static void
+show(struct guest *guest)
+{
+    int rc = screen_show(&guest->screen, &guest->scene.canvas, guest->scene.pointer_x,
+                         guest->scene.pointer_y);
+
+    if (rc != 0) {
+        complain("flush", rc);
+    }
+}
+
+static void
+damage_cross(struct guest *guest, int x, int y)
+{
+    int side = 2 * CROSS_REACH + 1;
+
+    canvas_damage(&guest->scene.canvas,
+                  (struct rect){x - CROSS_REACH, y - CROSS_REACH, side, side});
+}
+
+static void
+follow_display(struct guest *guest)
+{
+    bool changed = false;
+    int rc;
+
+    if (guest->screen.fd == -1 && screen_open(&guest->screen, CARD) != 0) {
+        return;
+    }
+    rc = screen_update_mode(&guest->screen, &changed);
+    if (rc != 0) {
+        complain("mode", rc);
+        return;
+    }
+    if (!changed) {
+        return;
+    }
+    if (!guest->shown) {
+        guest->scene.pointer_x = guest->screen.width / 2;
+        guest->scene.pointer_y = guest->screen.height / 2;
+    }
+    if (!scene_resize(&guest->scene, guest->screen.width, guest->screen.height)) {
+        complain("canvas", ENOMEM);
+        return;
+    }
+    show(guest);
+    rc = screen_set_cursor(&guest->screen, guest->scene.pointer_x, guest->scene.pointer_y);
+    if (rc != 0) {
+        complain("cursor", rc);
+    }
+    guest->shown = true;
+    guest_port_ready(guest->port);
+}
+
+/* Old and new place of the crosshair are two small flushes, not one large one that spans both. */
+static void
+refresh(struct guest *guest, int old_x, int old_y)
+{
+    struct scene *scene = &guest->scene;
+
+    if (!guest->shown) {
+        return;
+    }
+    if (scene->pointer_x != old_x || scene->pointer_y != old_y) {
+        screen_move_cursor(&guest->screen, scene->pointer_x, scene->pointer_y);
+        damage_cross(guest, old_x, old_y);
+        show(guest);
+        damage_cross(guest, scene->pointer_x, scene->pointer_y);
+        show(guest);
+    }
+    scene_update(scene);
+    show(guest);
+}
+
+static void
+step(struct guest *guest)
+{
+    struct pollfd fds[INPUT_MAX_DEVICES + 2];
+    int count = guest->input.count, old_x = guest->scene.pointer_x, old_y = guest->scene.pointer_y;
+    unsigned events = 0;
+
+    for (int i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = guest->input.devices[i].fd, .events = POLLIN};
+    }
+    fds[count] = (struct pollfd){.fd = guest->uevents, .events = POLLIN};
+    fds[count + 1] = (struct pollfd){.fd = guest_port_fd(guest->port), .events = POLLIN};
+    if (poll(fds, (nfds_t)count + 2, fds[count + 1].fd == -1 ? GUEST_PORT_RETRY_MS : -1) < 0) {
+        return;
+    }
+    for (int i = count - 1; i >= 0;
+         i--) { /* backwards: a device that is gone is replaced by the last */
+        if (fds[i].revents != 0) {
+            input_take(&guest->input, &guest->input.devices[i], &guest->scene);
+        }
+    }
+    refresh(guest, old_x, old_y);
+    events = guest->uevents >= 0 ? uevent_take(guest->uevents) : 0;
+    if ((events & UEVENT_INPUT) != 0) {
+        input_scan(&guest->input);
+    }
+    if ((events & UEVENT_DISPLAY) != 0 || !guest->shown) {
+        follow_display(guest);
+    }
+    guest_port_step(guest->port);
+}
+
+int
+main(void)
+{
+    static struct guest guest;
+
+    if (getpid() != 1) {
+        fprintf(stderr, "vedette-tiny: runs as the init of a test guest only\n");
+        return 2;
+    }
+    guest.screen.fd = -1;
+    mount_all();
+    guest.uevents = uevent_open(); /* before the modules: nothing that they bring is missed */
+    load_modules();
+    guest.port = guest_port_new(on_message, &guest);
+    if (guest.port == NULL || guest.uevents < 0) {
+        complain("start", guest.uevents < 0 ? guest.uevents : ENOMEM);
+        power_off();
+    }
+    if (getrandom(&guest.scene.id, sizeof(guest.scene.id), 0) != sizeof(guest.scene.id)) {
+        complain("getrandom", errno);
+    }
+    input_scan(&guest.input);
+    follow_display(&guest);
+    guest_port_step(guest.port);
+    while (!guest.power_off && !guest.input.power) {
+        step(&guest);
+    }
+    power_off();
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/wire/messages.h"
+
+#include "protocol/wire/body.h"
+
+static bool
+is_valid_key(const struct vdp_key *message)
+{
+    return message->code > 0 && message->code <= VDP_MAX_KEY && message->down <= 1;
+}
+
+int
+vdp_put_key(struct vdp_buffer *out, const struct vdp_key *message)
+{
+    if (!is_valid_key(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_KEY, 11);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put_u16(out, message->code);
+    vdp_buffer_put_u8(out, message->down);
+    return out->error;
+}
+
+int
+vdp_get_key(const struct vdp_record *record, struct vdp_key *ret_message)
+{
+    struct vdp_key key;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    key.serial = vdp_reader_u32(&reader);
+    key.time_us = vdp_reader_u32(&reader);
+    key.code = vdp_reader_u16(&reader);
+    key.down = vdp_reader_u8(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_key(&key)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = key;
+    }
+    return error;
+}
+
+static bool
+is_valid_pointer(const struct vdp_pointer *message)
+{
+    return message->x < VDP_MAX_SIDE && message->y < VDP_MAX_SIDE;
+}
+
+int
+vdp_put_pointer(struct vdp_buffer *out, const struct vdp_pointer *message)
+{
+    if (!is_valid_pointer(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_POINTER, 12);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put_u16(out, message->x);
+    vdp_buffer_put_u16(out, message->y);
+    return out->error;
+}
+
+int
+vdp_get_pointer(const struct vdp_record *record, struct vdp_pointer *ret_message)
+{
+    struct vdp_pointer pointer;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    pointer.serial = vdp_reader_u32(&reader);
+    pointer.time_us = vdp_reader_u32(&reader);
+    pointer.x = vdp_reader_u16(&reader);
+    pointer.y = vdp_reader_u16(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_pointer(&pointer)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = pointer;
+    }
+    return error;
+}
+
+static bool
+is_valid_button(const struct vdp_button *message)
+{
+    return message->button > 0 && message->button <= VDP_MAX_BUTTON && message->down <= 1;
+}
+
+int
+vdp_put_button(struct vdp_buffer *out, const struct vdp_button *message)
+{
+    if (!is_valid_button(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_BUTTON, 10);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put_u8(out, message->button);
+    vdp_buffer_put_u8(out, message->down);
+    return out->error;
+}
+
+int
+vdp_get_button(const struct vdp_record *record, struct vdp_button *ret_message)
+{
+    struct vdp_button button;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    button.serial = vdp_reader_u32(&reader);
+    button.time_us = vdp_reader_u32(&reader);
+    button.button = vdp_reader_u8(&reader);
+    button.down = vdp_reader_u8(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_button(&button)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = button;
+    }
+    return error;
+}
+
+int
+vdp_put_wheel(struct vdp_buffer *out, const struct vdp_wheel *message)
+{
+    vdp_body_begin(out, VDP_WHEEL, 12);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put_u16(out, (uint16_t)message->dx);
+    vdp_buffer_put_u16(out, (uint16_t)message->dy);
+    return out->error;
+}
+
+int
+vdp_get_wheel(const struct vdp_record *record, struct vdp_wheel *ret_message)
+{
+    struct vdp_wheel wheel;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    wheel.serial = vdp_reader_u32(&reader);
+    wheel.time_us = vdp_reader_u32(&reader);
+    wheel.dx = (int16_t)vdp_reader_u16(&reader);
+    wheel.dy = (int16_t)vdp_reader_u16(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0) {
+        *ret_message = wheel;
+    }
+    return error;
+}
+
+int
+vdp_put_release_all(struct vdp_buffer *out)
+{
+    vdp_body_begin(out, VDP_RELEASE_ALL, 0);
+    return out->error;
+}
+
+static bool
+is_valid_set_size(const struct vdp_set_size *message)
+{
+    return vdp_body_is_surface(message->width, message->height) &&
+           message->scale >= VDP_MIN_SCALE && message->scale <= VDP_MAX_SCALE;
+}
+
+int
+vdp_put_set_size(struct vdp_buffer *out, const struct vdp_set_size *message)
+{
+    if (!is_valid_set_size(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_SET_SIZE, 6);
+    vdp_buffer_put_u16(out, message->width);
+    vdp_buffer_put_u16(out, message->height);
+    vdp_buffer_put_u16(out, message->scale);
+    return out->error;
+}
+
+int
+vdp_get_set_size(const struct vdp_record *record, struct vdp_set_size *ret_message)
+{
+    struct vdp_set_size set_size;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    set_size.width = vdp_reader_u16(&reader);
+    set_size.height = vdp_reader_u16(&reader);
+    set_size.scale = vdp_reader_u16(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_set_size(&set_size)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = set_size;
+    }
+    return error;
+}
