@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/model.h"
+
+#include <string.h>
+
+static void
+free_host(gpointer data)
+{
+    struct broker_host *host = data;
+
+    g_array_unref(host->images);
+    g_free(host);
+}
+
+static void
+free_stream(gpointer data)
+{
+    struct broker_stream *stream = data;
+
+    explicit_bzero(stream->token, sizeof(stream->token));
+    g_free(stream);
+}
+
+static void
+free_restraint(gpointer data)
+{
+    struct broker_restraint *restraint = data;
+
+    g_array_unref(restraint->times_ms);
+    g_free(restraint);
+}
+
+struct broker_model *
+broker_model_new(void)
+{
+    struct broker_model *model = g_new0(struct broker_model, 1);
+
+    model->hosts = g_ptr_array_new_with_free_func(free_host);
+    model->desktops = g_ptr_array_new_with_free_func(g_free);
+    model->sessions = g_ptr_array_new_with_free_func(g_free);
+    model->streams = g_ptr_array_new_with_free_func(free_stream);
+    model->restraints = g_ptr_array_new_with_free_func(free_restraint);
+    return model;
+}
+
+void
+broker_model_free(struct broker_model *model)
+{
+    if (model == NULL) {
+        return;
+    }
+    g_ptr_array_unref(model->hosts);
+    g_ptr_array_unref(model->desktops);
+    g_ptr_array_unref(model->sessions);
+    g_ptr_array_unref(model->streams);
+    g_ptr_array_unref(model->restraints);
+    g_free(model);
+}
+
+static bool
+load_all(struct broker_model *model, struct store *store, int64_t now_ms, GError **error)
+{
+    GArray *rows[4] = {store_hosts_load(store, error)};
+    guint i;
+    bool ok;
+
+    rows[1] = rows[0] != NULL ? store_desktops_load(store, error) : NULL;
+    rows[2] = rows[1] != NULL ? store_sessions_load(store, error) : NULL;
+    rows[3] = rows[2] != NULL ? store_streams_load(store, error) : NULL;
+    ok = rows[3] != NULL;
+    for (i = 0; ok && i < rows[0]->len; i++) {
+        broker_model_add_host(model, &g_array_index(rows[0], struct store_host, i))->away_ms =
+            now_ms;
+    }
+    for (i = 0; ok && i < rows[1]->len; i++) {
+        broker_model_add_desktop(model, &g_array_index(rows[1], struct store_desktop, i));
+    }
+    for (i = 0; ok && i < rows[2]->len; i++) {
+        broker_model_add_session(model, &g_array_index(rows[2], struct store_session, i))
+            ->polled_ms = now_ms;
+    }
+    for (i = 0; ok && i < rows[3]->len; i++) {
+        broker_model_add_stream(model, &g_array_index(rows[3], struct store_stream, i));
+    }
+    for (i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_clear_pointer(&rows[i], g_array_unref);
+    }
+    return ok;
+}
+
+struct broker_model *
+broker_model_load(struct store *store, int64_t now_ms, GError **error)
+{
+    struct broker_model *model = broker_model_new();
+
+    if (!load_all(model, store, now_ms, error)) {
+        broker_model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+struct broker_host *
+broker_model_add_host(struct broker_model *model, const struct store_host *row)
+{
+    struct broker_host *host = g_new0(struct broker_host, 1);
+
+    host->row = *row;
+    host->images = g_array_new(FALSE, TRUE, sizeof(struct broker_image));
+    g_ptr_array_add(model->hosts, host);
+    return host;
+}
+
+struct broker_desktop *
+broker_model_add_desktop(struct broker_model *model, const struct store_desktop *row)
+{
+    struct broker_desktop *desktop = g_new0(struct broker_desktop, 1);
+
+    desktop->row = *row;
+    g_ptr_array_add(model->desktops, desktop);
+    return desktop;
+}
+
+struct broker_session *
+broker_model_add_session(struct broker_model *model, const struct store_session *row)
+{
+    struct broker_session *session = g_new0(struct broker_session, 1);
+
+    session->row = *row;
+    g_ptr_array_add(model->sessions, session);
+    return session;
+}
+
+struct broker_stream *
+broker_model_add_stream(struct broker_model *model, const struct store_stream *row)
+{
+    struct broker_stream *stream = g_new0(struct broker_stream, 1);
+
+    stream->row = *row;
+    g_ptr_array_add(model->streams, stream);
+    return stream;
+}
+
+void
+broker_model_remove_desktop(struct broker_model *model, struct broker_desktop *desktop)
+{
+    g_ptr_array_remove(model->desktops, desktop);
+}
+
+void
+broker_model_remove_stream(struct broker_model *model, struct broker_stream *stream)
+{
+    g_ptr_array_remove(model->streams, stream);
+}
+
+void
+broker_model_remove_session(struct broker_model *model, struct broker_session *session)
+{
+    guint i;
+
+    for (i = model->streams->len; i > 0; i--) {
+        struct broker_stream *stream = g_ptr_array_index(model->streams, i - 1);
+
+        if (strcmp(stream->row.session, session->row.id) == 0) {
+            g_ptr_array_remove_index(model->streams, i - 1);
+        }
+    }
+    g_ptr_array_remove(model->sessions, session);
+}
+
+/* Every row struct begins with its key, so one search serves all. */
+static void *
+find(const GPtrArray *items, const char *key)
+{
+    guint i;
+
+    for (i = 0; i < items->len; i++) {
+        char *item = g_ptr_array_index(items, i);
+
+        if (strcmp(item, key) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+G_STATIC_ASSERT(offsetof(struct broker_host, row.name) == 0);
+G_STATIC_ASSERT(offsetof(struct broker_desktop, row.id) == 0);
+G_STATIC_ASSERT(offsetof(struct broker_session, row.id) == 0);
+G_STATIC_ASSERT(offsetof(struct broker_stream, row.id) == 0);
+G_STATIC_ASSERT(offsetof(struct broker_restraint, pool) == 0);
+
+struct broker_host *
+broker_model_host(const struct broker_model *model, const char *name)
+{
+    return find(model->hosts, name);
+}
+
+struct broker_desktop *
+broker_model_desktop(const struct broker_model *model, const char *id)
+{
+    return find(model->desktops, id);
+}
+
+struct broker_session *
+broker_model_session(const struct broker_model *model, const char *id)
+{
+    return find(model->sessions, id);
+}
+
+struct broker_stream *
+broker_model_stream(const struct broker_model *model, const char *id)
+{
+    return find(model->streams, id);
+}
+
+struct broker_restraint *
+broker_model_restraint(const struct broker_model *model, const char *pool)
+{
+    return find(model->restraints, pool);
+}
+
+struct broker_session *
+broker_model_session_on(const struct broker_model *model, const char *desktop)
+{
+    guint i;
+
+    for (i = 0; i < model->sessions->len; i++) {
+        struct broker_session *session = g_ptr_array_index(model->sessions, i);
+
+        if (strcmp(session->row.desktop, desktop) == 0) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
+struct broker_stream *
+broker_model_stream_of(const struct broker_model *model, const char *session)
+{
+    guint i;
+
+    for (i = model->streams->len; i > 0; i--) {
+        struct broker_stream *stream = g_ptr_array_index(model->streams, i - 1);
+
+        if (strcmp(stream->row.session, session) == 0) {
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+unsigned
+broker_model_free_slot(const struct broker_model *model, const char *host)
+{
+    unsigned slot = 0;
+    guint i = 0;
+
+    while (i < model->desktops->len) {
+        const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+
+        i++;
+        if (desktop->row.slot == slot && strcmp(desktop->row.host, host) == 0) {
+            slot++;
+            i = 0;
+        }
+    }
+    return slot;
+}
+
+unsigned
+broker_model_latest(const struct broker_model *model, const char *image)
+{
+    unsigned latest = 0;
+    guint i;
+    guint j;
+
+    for (i = 0; i < model->hosts->len; i++) {
+        const struct broker_host *host = g_ptr_array_index(model->hosts, i);
+
+        for (j = 0; host->connected && j < host->images->len; j++) {
+            const struct broker_image *have = &g_array_index(host->images, struct broker_image, j);
+
+            if (have->revision > latest && strcmp(have->name, image) == 0) {
+                latest = have->revision;
+            }
+        }
+    }
+    return latest;
+}
+
+bool
+broker_model_note_failure(struct broker_model *model, const char *pool, unsigned count,
+                          int64_t window_ms, const char *text, int64_t now_ms)
+{
+    struct broker_restraint *restraint = broker_model_restraint(model, pool);
+
+    if (restraint == NULL) {
+        restraint = g_new0(struct broker_restraint, 1);
+        g_strlcpy(restraint->pool, pool, sizeof(restraint->pool));
+        restraint->times_ms = g_array_new(FALSE, FALSE, sizeof(int64_t));
+        g_ptr_array_add(model->restraints, restraint);
+    }
+    g_strlcpy(restraint->text, text, sizeof(restraint->text));
+    g_array_append_val(restraint->times_ms, now_ms);
+    while (restraint->times_ms->len > 0 &&
+           g_array_index(restraint->times_ms, int64_t, 0) <= now_ms - window_ms) {
+        g_array_remove_index(restraint->times_ms, 0);
+    }
+    if (restraint->times_ms->len < count) {
+        return false;
+    }
+    g_array_set_size(restraint->times_ms, 0);
+    restraint->until_ms = now_ms + window_ms;
+    return true;
+}
+
+void
+broker_model_forget_failures(struct broker_model *model)
+{
+    g_ptr_array_set_size(model->restraints, 0);
+}
+
+const char *
+broker_state_name(enum broker_state state)
+{
+    static const char *const names[] = {"unseen", "starting", "ready",  "stopping",
+                                        "gone",   "failed",   "unknown"};
+
+    return names[state];
+}

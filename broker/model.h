@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_MODEL_H
+#define BROKER_MODEL_H
+
+/*
+ * model: the broker's picture of the world: the rows of the store plus what was observed.
+ *
+ * Placement and reconciliation read it and nothing else. The rows in it change only after the
+ * store committed the change; what was observed lives in memory and comes back with the hosts.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/store/store.h"
+#include "protocol/base/secret.h"
+
+#define BROKER_TEXT_MAX 256u /* bytes of a peer's explanation that are kept */
+
+enum broker_state {
+    BROKER_UNSEEN, /* not yet, or not any more, in a host's report */
+    BROKER_STARTING,
+    BROKER_READY,
+    BROKER_STOPPING,
+    BROKER_GONE,
+    BROKER_FAILED,
+    BROKER_UNKNOWN, /* the host cannot say: never taken for dead */
+};
+
+struct broker_image {
+    char name[STORE_NAME_MAX + 1];
+    unsigned revision;
+};
+
+struct broker_host {
+    struct store_host row;
+    bool connected;  /* its link is open and it has reported */
+    int64_t away_ms; /* since when it is not connected */
+    char boot_id[STORE_NAME_MAX + 1];
+    unsigned cpus;
+    unsigned memory_mb;
+    unsigned memory_free_mb; /* at the last report */
+    bool kvm;                /* a KVM that is fast enough; otherwise TCG */
+    unsigned mips;           /* what the probe measured, millions of instructions a second */
+    char accel_text[BROKER_TEXT_MAX + 1]; /* the probe's own sentence */
+    GArray *images;                       /* struct broker_image */
+};
+
+struct broker_desktop {
+    struct store_desktop row;
+    enum broker_state state;
+    char text[BROKER_TEXT_MAX + 1];
+    int64_t since_ms;
+    char stream[STORE_ID_MAX + 1]; /* what its streamer says */
+    int64_t absent_ms;             /* since when its connected host does not list it; 0: it does */
+};
+
+struct broker_session {
+    struct store_session row;
+    int64_t polled_ms; /* when its waiting client last asked */
+};
+
+struct broker_stream {
+    struct store_stream row;
+    char token[VD_TOKEN_CHARS + 1]; /* for the uplink, in memory only */
+    bool replaced;                  /* its gateway was told to close it */
+};
+
+/* Failures of a pool's desktops, for Restrain=. In memory: a new start is a new chance. */
+struct broker_restraint {
+    char pool[STORE_NAME_MAX + 1];
+    GArray *times_ms;               /* int64_t, newest last */
+    int64_t until_ms;               /* set aside until then; 0: not */
+    char text[BROKER_TEXT_MAX + 1]; /* the last failure */
+};
+
+struct broker_model {
+    GPtrArray *hosts;      /* struct broker_host * */
+    GPtrArray *desktops;   /* struct broker_desktop *, oldest first */
+    GPtrArray *sessions;   /* struct broker_session *, oldest first */
+    GPtrArray *streams;    /* struct broker_stream *, oldest first */
+    GPtrArray *restraints; /* struct broker_restraint * */
+};
+
+struct broker_model *broker_model_new(void);
+void broker_model_free(struct broker_model *model); /* accepts NULL */
+/* Everything from the store; hosts are away since now_ms. NULL and *error on failure. */
+struct broker_model *broker_model_load(struct store *store, int64_t now_ms, GError **error);
+
+/* Adding copies the row; the result is owned by the model. */
+struct broker_host *broker_model_add_host(struct broker_model *model, const struct store_host *row);
+struct broker_desktop *broker_model_add_desktop(struct broker_model *model,
+                                                const struct store_desktop *row);
+struct broker_session *broker_model_add_session(struct broker_model *model,
+                                                const struct store_session *row);
+struct broker_stream *broker_model_add_stream(struct broker_model *model,
+                                              const struct store_stream *row);
+void broker_model_remove_desktop(struct broker_model *model, struct broker_desktop *desktop);
+void broker_model_remove_stream(struct broker_model *model, struct broker_stream *stream);
+/* Takes the streams of the session along. */
+void broker_model_remove_session(struct broker_model *model, struct broker_session *session);
+
+/* NULL when there is none. */
+struct broker_host *broker_model_host(const struct broker_model *model, const char *name);
+struct broker_desktop *broker_model_desktop(const struct broker_model *model, const char *id);
+struct broker_session *broker_model_session(const struct broker_model *model, const char *id);
+struct broker_stream *broker_model_stream(const struct broker_model *model, const char *id);
+/* The session on a desktop. */
+struct broker_session *broker_model_session_on(const struct broker_model *model,
+                                               const char *desktop);
+/* The newest stream of a session: the one that its desktop should serve. */
+struct broker_stream *broker_model_stream_of(const struct broker_model *model, const char *session);
+struct broker_restraint *broker_model_restraint(const struct broker_model *model, const char *pool);
+
+/* The smallest slot that no desktop of the host has. */
+unsigned broker_model_free_slot(const struct broker_model *model, const char *host);
+/* The newest revision that any connected host has, 0 without one. */
+unsigned broker_model_latest(const struct broker_model *model, const char *image);
+
+/* Counts a failure; true when it is the one that sets the pool aside. */
+bool broker_model_note_failure(struct broker_model *model, const char *pool, unsigned count,
+                               int64_t window_ms, const char *text, int64_t now_ms);
+/* After a reload every pool gets a new chance. */
+void broker_model_forget_failures(struct broker_model *model);
+
+const char *broker_state_name(enum broker_state state);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_POOL_H
+#define BROKER_POOL_H
+
+/* pool: what one pool file says. Plain data, never changed after it was loaded. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct broker_pool {
+    char *name;        /* the file's name without ".pool" */
+    char *path;        /* where it was read from */
+    char *description; /* what a person sees in the launcher; never empty */
+    unsigned max;      /* desktops of this pool at once, those that are going included */
+    unsigned max_per_user;
+    GPtrArray *allow; /* char *: "user" or "@group" */
+    GPtrArray *deny;
+    char *image;
+    unsigned revision; /* 0: the latest one */
+    unsigned cpu;
+    unsigned memory_mb;
+    bool accel_any;          /* false: only a host with a real KVM */
+    unsigned spares_running; /* desktops kept ready beyond the assigned ones */
+    unsigned restrain_count; /* so many failures ... */
+    int64_t restrain_ms;     /* ... within this time set the pool aside for as long */
+    int64_t disconnected_ms; /* a session without a client ends after */
+};
+
+struct broker_pools {
+    GPtrArray *items; /* struct broker_pool *, sorted by name */
+};
+
+struct broker_pools *broker_pools_new(void);
+void broker_pools_free(struct broker_pools *pools); /* accepts NULL */
+/* NULL when there is none of that name. */
+const struct broker_pool *broker_pools_find(const struct broker_pools *pools, const char *name);
+
+/* With the defaults of docs/ADMIN.md; name and path are copied. */
+struct broker_pool *broker_pool_new(const char *name, const char *path);
+void broker_pool_free(struct broker_pool *pool); /* accepts NULL */
+
+#endif

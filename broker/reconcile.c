@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/reconcile.h"
+
+#include <string.h>
+
+#include "broker/placement.h"
+
+struct pass {
+    const struct broker_model *model;
+    const struct broker_pools *pools;
+    int64_t now_ms;
+    GArray *actions;
+    bool created; /* one CREATE a pass, so that each is placed on what the last one left */
+};
+
+static struct broker_action *
+add(struct pass *pass, enum broker_action_kind kind, const char *text)
+{
+    struct broker_action action = {.kind = kind};
+
+    g_strlcpy(action.text, text, sizeof(action.text));
+    g_array_append_val(pass->actions, action);
+    return &g_array_index(pass->actions, struct broker_action, pass->actions->len - 1);
+}
+
+static void
+stop_desktop(struct pass *pass, struct broker_desktop *desktop, enum broker_action_kind kind,
+             const char *text)
+{
+    add(pass, kind, text)->desktop = desktop;
+}
+
+static void
+end_session(struct pass *pass, struct broker_session *session, bool failed, const char *text)
+{
+    struct broker_action *action = add(pass, BROKER_END, text);
+
+    action->session = session;
+    action->failed = failed;
+}
+
+static bool
+is_outdated(const struct broker_desktop *desktop, const struct broker_pool *pool, unsigned revision)
+{
+    const struct store_desktop *row = &desktop->row;
+
+    if (strcmp(row->image, pool->image) != 0 || row->cpu != pool->cpu ||
+        row->memory_mb != pool->memory_mb || row->accel_any != pool->accel_any) {
+        return true;
+    }
+    return pool->revision != 0 ? row->revision != pool->revision : row->revision < revision;
+}
+
+/* Its host is there, or was a moment ago. */
+static bool
+is_reachable(const struct broker_model *model, const struct broker_desktop *desktop, int64_t now_ms)
+{
+    const struct broker_host *host = broker_model_host(model, desktop->row.host);
+
+    return host != NULL && (host->connected || now_ms - host->away_ms < BROKER_AWAY_GRACE_MS);
+}
+
+static bool
+host_is_drained(const struct broker_model *model, const char *name)
+{
+    const struct broker_host *host = broker_model_host(model, name);
+
+    return host != NULL && (host->row.drained || host->row.revoked);
+}
+
+struct broker_pool_count
+broker_pool_count(const struct broker_model *model, const struct broker_pool *pool, int64_t now_ms)
+{
+    struct broker_pool_count count = {0};
+    unsigned revision = broker_pool_revision(model, pool);
+    guint i;
+
+    for (i = 0; i < model->desktops->len; i++) {
+        const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+        const struct broker_host *host;
+
+        if (strcmp(desktop->row.pool, pool->name) != 0) {
+            continue;
+        }
+        host = broker_model_host(model, desktop->row.host);
+        count.total++;
+        if (desktop->row.gone) {
+            count.stopping++;
+        } else if (broker_model_session_on(model, desktop->row.id) != NULL) {
+            count.assigned++;
+        } else if (is_outdated(desktop, pool, revision)) {
+            count.outdated++;
+        } else if (desktop->state == BROKER_READY && host != NULL && host->connected) {
+            count.ready++;
+        } else if (desktop->state == BROKER_UNKNOWN || !is_reachable(model, desktop, now_ms)) {
+            count.lost++;
+        } else {
+            count.starting++;
+        }
+    }
+    for (i = 0; i < model->sessions->len; i++) {
+        const struct broker_session *session = g_ptr_array_index(model->sessions, i);
+
+        if (session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0) {
+            count.waiting++;
+        }
+    }
+    return count;
+}
+
+/* What one host's report means for one desktop, whoever uses it. True when it is settled. */
+static bool
+judge_report(struct pass *pass, struct broker_desktop *desktop, struct broker_session *session)
+{
+    const struct broker_host *host = broker_model_host(pass->model, desktop->row.host);
+    bool seen = host != NULL && host->connected;
+    char text[BROKER_TEXT_MAX + 1];
+
+    if (desktop->row.gone) {
+        if (seen &&
+            (desktop->state == BROKER_GONE ||
+             (desktop->absent_ms != 0 && pass->now_ms - desktop->absent_ms >= BROKER_ABSENT_MS))) {
+            stop_desktop(pass, desktop, BROKER_DROP, "gone");
+        }
+        return true;
+    }
+    if (!seen || (desktop->state != BROKER_FAILED && desktop->state != BROKER_GONE)) {
+        return false;
+    }
+    g_snprintf(text, sizeof(text), "%s%s%s",
+               desktop->state == BROKER_FAILED ? "the desktop failed" : "the desktop was shut down",
+               desktop->text[0] != '\0' ? ": " : "", desktop->text);
+    if (session != NULL) {
+        end_session(pass, session, desktop->state == BROKER_FAILED, text);
+    } else {
+        stop_desktop(pass, desktop, BROKER_FAIL, text);
+    }
+    return true;
+}
+
+static void
+judge_desktops(struct pass *pass)
+{
+    guint i;
+
+    for (i = 0; i < pass->model->desktops->len; i++) {
+        struct broker_desktop *desktop = g_ptr_array_index(pass->model->desktops, i);
+        struct broker_session *session = broker_model_session_on(pass->model, desktop->row.id);
+
+        if (judge_report(pass, desktop, session) || session != NULL) {
+            continue;
+        }
+        if (broker_pools_find(pass->pools, desktop->row.pool) == NULL) {
+            stop_desktop(pass, desktop, BROKER_STOP, "its pool was removed");
+        } else if (host_is_drained(pass->model, desktop->row.host)) {
+            stop_desktop(pass, desktop, BROKER_STOP, "its host is drained");
+        }
+    }
+}
+
+static void
+judge_sessions(struct pass *pass)
+{
+    guint i;
+
+    for (i = 0; i < pass->model->sessions->len; i++) {
+        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+        const struct broker_pool *pool = broker_pools_find(pass->pools, session->row.pool);
+        int64_t limit_ms = pool != NULL ? pool->disconnected_ms : BROKER_LOST_POOL_MS;
+
+        if (session->row.desktop[0] == '\0') {
+            if (pool == NULL || pass->now_ms - session->polled_ms >= BROKER_WAIT_FORGET_MS) {
+                add(pass, BROKER_FORGET, "nobody waits any more")->session = session;
+            }
+        } else if (session->row.disconnected_ms != 0 &&
+                   pass->now_ms - session->row.disconnected_ms >= limit_ms) {
+            end_session(pass, session, false, "nobody was connected for too long");
+        }
+    }
+}
+
+/* The first waiting session of the pool whose client still asks. */
+static struct broker_session *
+next_waiting(struct pass *pass, const struct broker_pool *pool)
+{
+    guint i;
+
+    for (i = 0; i < pass->model->sessions->len; i++) {
+        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+
+        if (session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0 &&
+            pass->now_ms - session->polled_ms < BROKER_WAIT_CURRENT_MS) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
+enum spare { SPARE_CURRENT_READY, SPARE_CURRENT_ANY, SPARE_OUTDATED, SPARE_OUTDATED_READY };
+
+/* The newest spare of a kind for stopping, the oldest for giving away. */
+static struct broker_desktop *
+find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind)
+{
+    unsigned revision = broker_pool_revision(pass->model, pool);
+    struct broker_desktop *found = NULL;
+    guint i;
+
+    for (i = 0; i < pass->model->desktops->len; i++) {
+        struct broker_desktop *desktop = g_ptr_array_index(pass->model->desktops, i);
+        const struct broker_host *host = broker_model_host(pass->model, desktop->row.host);
+        bool outdated = is_outdated(desktop, pool, revision);
+        bool ready = desktop->state == BROKER_READY && host != NULL && host->connected;
+
+        if (strcmp(desktop->row.pool, pool->name) != 0 || desktop->row.gone ||
+            desktop->state == BROKER_UNKNOWN || host == NULL || host->row.drained ||
+            host->row.revoked || broker_model_session_on(pass->model, desktop->row.id) != NULL) {
+            continue;
+        }
+        if (kind == SPARE_CURRENT_READY ? !outdated && ready
+            : kind == SPARE_CURRENT_ANY ? !outdated && host->connected
+            : kind == SPARE_OUTDATED    ? outdated && host->connected
+                                        : outdated && ready) {
+            found = desktop;
+            if (kind == SPARE_CURRENT_READY || kind == SPARE_OUTDATED_READY ||
+                (kind == SPARE_CURRENT_ANY && !ready)) {
+                break;
+            }
+        }
+    }
+    return found;
+}
+
+/* Gives a spare to the next in line; an older revision is better than waiting. */
+static bool
+assign(struct pass *pass, const struct broker_pool *pool)
+{
+    struct broker_session *session = next_waiting(pass, pool);
+    struct broker_desktop *desktop;
+    struct broker_action *action;
+
+    if (session == NULL) {
+        return false;
+    }
+    desktop = find_spare(pass, pool, SPARE_CURRENT_READY);
+    if (desktop == NULL) {
+        desktop = find_spare(pass, pool, SPARE_OUTDATED_READY);
+    }
+    if (desktop == NULL) {
+        return false;
+    }
+    action = add(pass, BROKER_ASSIGN, "");
+    action->session = session;
+    action->desktop = desktop;
+    return true;
+}
+
+static void
+create(struct pass *pass, const struct broker_pool *pool)
+{
+    const struct broker_restraint *restraint = broker_model_restraint(pass->model, pool->name);
+    struct broker_placement placement;
+    struct broker_action *action;
+
+    if (pass->created || (restraint != NULL && restraint->until_ms > pass->now_ms)) {
+        return;
+    }
+    placement = broker_placement_find(pass->model, pool);
+    if (placement.host != NULL) {
+        action = add(pass, BROKER_CREATE, "");
+        action->pool = pool;
+        action->host = placement.host;
+        action->revision = placement.revision;
+        pass->created = true;
+    }
+    broker_placement_clear(&placement);
+}
+
+static void
+judge_pool(struct pass *pass, const struct broker_pool *pool)
+{
+    struct broker_pool_count count = broker_pool_count(pass->model, pool, pass->now_ms);
+    unsigned room = pool->max > count.assigned ? pool->max - count.assigned : 0;
+    unsigned target = MIN(count.waiting + pool->spares_running, room);
+    unsigned spares = count.ready + count.starting;
+    struct broker_desktop *extra = NULL;
+    const char *text = "";
+
+    if (assign(pass, pool)) {
+        return; /* the counts are different now; the next pass sees them */
+    }
+    if (count.outdated > 0 && (count.ready > 0 || target == 0 || count.total > pool->max ||
+                               (spares < target && count.total >= pool->max))) {
+        extra = find_spare(pass, pool, SPARE_OUTDATED);
+        text = "a newer revision or another machine is wanted";
+    } else if (spares > target) {
+        extra = find_spare(pass, pool, SPARE_CURRENT_ANY);
+        text = "more spares than wanted";
+    }
+    /* With no room to start a new one beside it, one old spare goes at a time. */
+    if (extra != NULL && (count.ready > 0 || count.stopping == 0 || target == 0)) {
+        stop_desktop(pass, extra, BROKER_STOP, text);
+    }
+    if (spares < target && count.total < pool->max) {
+        create(pass, pool);
+    }
+}
+
+GArray *
+broker_reconcile(const struct broker_model *model, const struct broker_pools *pools, int64_t now_ms)
+{
+    struct pass pass = {.model = model,
+                        .pools = pools,
+                        .now_ms = now_ms,
+                        .actions = g_array_new(FALSE, TRUE, sizeof(struct broker_action))};
+    guint i;
+
+    judge_desktops(&pass);
+    judge_sessions(&pass);
+    if (pass.actions->len > 0) {
+        return pass.actions; /* each object is touched once a pass */
+    }
+    for (i = 0; i < pools->items->len; i++) {
+        judge_pool(&pass, g_ptr_array_index(pools->items, i));
+    }
+    return pass.actions;
+}

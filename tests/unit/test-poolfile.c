@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/poolfile.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "broker/poolvalue.h"
+
+#define MINIMAL "[Pool]\nMax=4\n[Image]\nName=tiny\n"
+
+static GPtrArray *
+errors_new(void)
+{
+    return g_ptr_array_new_with_free_func(g_free);
+}
+
+/* Expects exactly these lines, in this order; expected ends with NULL. */
+static void
+expect_errors(const char *text, const char *const *expected)
+{
+    GPtrArray *errors = errors_new();
+    struct broker_pool *pool = broker_pool_parse("lab", "lab.pool", text, strlen(text), errors);
+    guint i;
+
+    g_assert_null(pool);
+    for (i = 0; i < errors->len && expected[i] != NULL; i++) {
+        g_assert_cmpstr(g_ptr_array_index(errors, i), ==, expected[i]);
+    }
+    g_assert_cmpuint(errors->len, ==, g_strv_length((char **)expected));
+    g_ptr_array_unref(errors);
+}
+
+static struct broker_pool *
+expect_pool(const char *text)
+{
+    GPtrArray *errors = errors_new();
+    struct broker_pool *pool = broker_pool_parse("lab", "lab.pool", text, strlen(text), errors);
+
+    g_assert_cmpuint(errors->len, ==, 0);
+    g_assert_nonnull(pool);
+    g_ptr_array_unref(errors);
+    return pool;
+}
+
+static void
+test_whole_file(void)
+{
+    struct broker_pool *pool = expect_pool("# comment\n"
+                                           "[Pool]\n"
+                                           "Description=Linux lab\n"
+                                           "Type=floating\n"
+                                           "Max=120\n"
+                                           "MaxPerUser=1\n"
+                                           "Allow=@students  kim\n"
+                                           "Allow=@staff\n"
+                                           "Deny=@suspended\n"
+                                           "[Image]\n"
+                                           "Name=fedora-lab\n"
+                                           "Revision=7\n"
+                                           "Refresh=logoff\n"
+                                           "[Machine]\n"
+                                           "CPU=4\n"
+                                           "Memory=4G\n"
+                                           "Accel=any\n"
+                                           "[Spares]\n"
+                                           "Running=6\n"
+                                           "Restrain=5/1h\n"
+                                           "[Session]\n"
+                                           "Disconnected=1h 30min\n"
+                                           "OnDisconnectExpire=logoff\n");
+
+    g_assert_cmpstr(pool->name, ==, "lab");
+    g_assert_cmpstr(pool->description, ==, "Linux lab");
+    g_assert_cmpuint(pool->max, ==, 120);
+    g_assert_cmpuint(pool->allow->len, ==, 3);
+    g_assert_cmpstr(g_ptr_array_index(pool->allow, 0), ==, "@students");
+    g_assert_cmpstr(g_ptr_array_index(pool->allow, 2), ==, "@staff");
+    g_assert_cmpstr(g_ptr_array_index(pool->deny, 0), ==, "@suspended");
+    g_assert_cmpstr(pool->image, ==, "fedora-lab");
+    g_assert_cmpuint(pool->revision, ==, 7);
+    g_assert_cmpuint(pool->cpu, ==, 4);
+    g_assert_cmpuint(pool->memory_mb, ==, 4096);
+    g_assert_true(pool->accel_any);
+    g_assert_cmpuint(pool->spares_running, ==, 6);
+    g_assert_cmpuint(pool->restrain_count, ==, 5);
+    g_assert_cmpint(pool->restrain_ms, ==, 3600000);
+    g_assert_cmpint(pool->disconnected_ms, ==, 5400000);
+    broker_pool_free(pool);
+}
+
+static void
+test_defaults(void)
+{
+    struct broker_pool *pool = expect_pool(MINIMAL);
+
+    g_assert_cmpstr(pool->description, ==, "lab");
+    g_assert_cmpuint(pool->allow->len, ==, 0);
+    g_assert_cmpuint(pool->revision, ==, 0);
+    g_assert_false(pool->accel_any);
+    g_assert_cmpint(pool->disconnected_ms, ==, 7200000);
+    broker_pool_free(pool);
+}
+
+static void
+test_empty_resets_a_list(void)
+{
+    struct broker_pool *pool = expect_pool("[Pool]\nMax=1\nAllow=kim lee\nAllow=\nAllow=choi\n"
+                                           "[Image]\nName=tiny\n");
+
+    g_assert_cmpuint(pool->allow->len, ==, 1);
+    g_assert_cmpstr(g_ptr_array_index(pool->allow, 0), ==, "choi");
+    broker_pool_free(pool);
+}
+
+static void
+test_many_mistakes_at_once(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:2: unknown key 'Descripton' in [Pool]; did you mean 'Description'?",
+        "lab.pool:4: Max=many: a whole number from 1 to 10000 is wanted",
+        "lab.pool:5: 'Max' was already given in line 4",
+        "lab.pool:9: unknown section [Machin]; did you mean [Machine]?",
+        "lab.pool:12: Running=-4: a whole number from 0 to 10000 is wanted",
+        NULL};
+
+    expect_errors("[Pool]\n"
+                  "Descripton=Broken\n"
+                  "Type=floating\n"
+                  "Max=many\n"
+                  "Max=3\n"
+                  "[Image]\n"
+                  "Name=tiny\n"
+                  "\n"
+                  "[Machin]\n"
+                  "CPU=1\n"
+                  "[Spares]\n"
+                  "Running=-4\n",
+                  expected);
+}
+
+static void
+test_missing_keys(void)
+{
+    static const char *const expected[] = {"lab.pool:1: 'Max' is missing in [Pool]",
+                                           "lab.pool:1: 'Name' is missing in [Image]", NULL};
+
+    expect_errors("", expected);
+}
+
+static void
+test_units_are_mandatory(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:6: Memory=512: the unit must be M, G or T, such as 512M or 4G",
+        "lab.pool:8: Disconnected=30: the unit must be ms, s, min, h or d, such as 30s or 5min",
+        "lab.pool:10: Restrain=3/10: the unit must be ms, s, min, h or d, such as 30s or 5min",
+        NULL};
+
+    expect_errors(MINIMAL "[Machine]\nMemory=512\n[Session]\nDisconnected=30\n"
+                          "[Spares]\nRestrain=3/10\n",
+                  expected);
+}
+
+static void
+test_dedicated_is_refused(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:2: Type=dedicated is not yet supported; use Type=floating", NULL};
+
+    expect_errors("[Pool]\nType=dedicated\nMax=1\n[Image]\nName=tiny\n", expected);
+}
+
+static void
+test_bad_principals(void)
+{
+    static const char *const expected[] = {"lab.pool:3: '*': no wildcards; name users and @groups",
+                                           "lab.pool:3: '@' is neither a user nor a @group",
+                                           "lab.pool:4: 'a/b' is neither a user nor a @group",
+                                           NULL};
+
+    expect_errors("[Pool]\nMax=1\nAllow=* @ kim\nDeny=a/b\n[Image]\nName=tiny\n", expected);
+}
+
+static void
+test_misplaced_key(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:5: key 'Memory' belongs to [Machine], not to [Image]",
+        "lab.pool:6: Revision=0: 'latest' or a whole number from 1 to 1000000 is wanted", NULL};
+
+    expect_errors(MINIMAL "Memory=1G\nRevision=0\n", expected);
+}
+
+static void
+test_spares_within_max(void)
+{
+    static const char *const expected[] = {"lab.pool:6: Running=5 is more than Max=4", NULL};
+
+    expect_errors(MINIMAL "[Spares]\nRunning=5\n", expected);
+}
+
+static void
+test_values(void)
+{
+    char why[BROKER_VALUE_TEXT];
+    int64_t value = 0;
+    int64_t other = 0;
+
+    g_assert_true(broker_value_duration("1d2h3min4s5ms", 0, INT64_MAX / 8, &value, why));
+    g_assert_cmpint(value, ==, ((26 * 60 + 3) * 60 + 4) * 1000 + 5);
+    g_assert_false(broker_value_duration("", 0, 1000, &value, why));
+    g_assert_false(broker_value_duration("5 min", 0, 1000000, &value, why));
+    g_assert_false(broker_value_duration("2s", 0, 1999, &value, why));
+    g_assert_true(broker_value_duration("2s", 0, 2000, &value, why));
+    g_assert_false(broker_value_duration("99999999999999999999s", 0, INT64_MAX, &value, why));
+    g_assert_false(broker_value_memory("9000000000000000000T", 0, INT64_MAX, &value, why));
+    g_assert_true(broker_value_memory("1T", 0, 1048576, &value, why));
+    g_assert_false(broker_value_memory("1025G", 0, 1048576, &value, why));
+    g_assert_false(broker_value_memory("64m", 0, 1048576, &value, why));
+    g_assert_true(broker_value_rate("3/10min", &value, &other, why));
+    g_assert_cmpint(value, ==, 3);
+    g_assert_cmpint(other, ==, 600000);
+    g_assert_false(broker_value_rate("0/10min", &value, &other, why));
+    g_assert_false(broker_value_rate("3", &value, &other, why));
+    g_assert_false(broker_value_number("1x", 0, 9, &value, why));
+}
+
+static void
+write_file(const char *dir, const char *name, const char *text)
+{
+    char *path = g_build_filename(dir, name, NULL);
+
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_free(path);
+}
+
+static void
+remove_file(const char *dir, const char *name)
+{
+    char *path = g_build_filename(dir, name, NULL);
+
+    g_assert_cmpint(g_remove(path), ==, 0);
+    g_free(path);
+}
+
+static void
+test_folder(void)
+{
+    char *dir = g_dir_make_tmp("vedette-pools-XXXXXX", NULL);
+    GPtrArray *errors = NULL;
+    struct broker_pools *pools;
+
+    write_file(dir, "b.pool", MINIMAL);
+    write_file(dir, "a.pool", MINIMAL);
+    write_file(dir, "notes.txt", "anything");
+    pools = broker_pools_load(dir, &errors);
+    g_assert_nonnull(pools);
+    g_assert_null(errors);
+    g_assert_cmpuint(pools->items->len, ==, 2);
+    g_assert_nonnull(broker_pools_find(pools, "a"));
+    g_assert_null(broker_pools_find(pools, "notes"));
+    broker_pools_free(pools);
+
+    /* Errors of all files come together, and one bad file is no set. */
+    write_file(dir, "c.pool", "[Pool]\nMax=0\n[Image]\nName=tiny\n");
+    write_file(dir, "d.pool", "[Pool]\nMax=1\nMaxx=1\n[Image]\nName=tiny\n");
+    write_file(dir, "B.pool", MINIMAL);
+    pools = broker_pools_load(dir, &errors);
+    g_assert_null(pools);
+    g_assert_cmpuint(errors->len, ==, 3);
+    g_assert_nonnull(strstr(g_ptr_array_index(errors, 0), "c.pool:2: Max=0"));
+    g_assert_nonnull(strstr(g_ptr_array_index(errors, 1), "d.pool:3: unknown key 'Maxx'"));
+    g_assert_nonnull(strstr(g_ptr_array_index(errors, 2), "exists already"));
+    g_ptr_array_unref(errors);
+    remove_file(dir, "a.pool");
+    remove_file(dir, "b.pool");
+    remove_file(dir, "B.pool");
+    remove_file(dir, "c.pool");
+    remove_file(dir, "d.pool");
+    remove_file(dir, "notes.txt");
+    g_assert_cmpint(g_rmdir(dir), ==, 0);
+    errors = NULL;
+    g_assert_null(broker_pools_load(dir, &errors));
+    g_assert_cmpuint(errors->len, ==, 1);
+    g_ptr_array_unref(errors);
+    g_free(dir);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/poolfile/whole-file-is-read", test_whole_file);
+    g_test_add_func("/poolfile/defaults-without-optional-keys", test_defaults);
+    g_test_add_func("/poolfile/empty-value-resets-a-list", test_empty_resets_a_list);
+    g_test_add_func("/poolfile/five-mistakes-give-five-lines", test_many_mistakes_at_once);
+    g_test_add_func("/poolfile/missing-keys-are-named", test_missing_keys);
+    g_test_add_func("/poolfile/units-are-mandatory", test_units_are_mandatory);
+    g_test_add_func("/poolfile/dedicated-is-refused-clearly", test_dedicated_is_refused);
+    g_test_add_func("/poolfile/bad-principals-are-refused", test_bad_principals);
+    g_test_add_func("/poolfile/misplaced-key-names-its-section", test_misplaced_key);
+    g_test_add_func("/poolfile/spares-fit-into-max", test_spares_within_max);
+    g_test_add_func("/poolvalue/values-with-units", test_values);
+    g_test_add_func("/poolfile/folder-is-all-or-nothing", test_folder);
+    return g_test_run();
+}
