@@ -36,6 +36,7 @@ struct vdp_image {
 struct vdp_encode_stats {
     uint32_t tiles_compared;
     uint32_t tiles_sent;
+    uint32_t tiles_left; /* did not fit this frame's limit: the next frame takes them unasked */
 };
 
 struct vdp_encoder;
@@ -71,7 +72,8 @@ void vdp_decoder_free(struct vdp_decoder *decoder); /* accepts NULL */
 int vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height);
 
 /*
- * Applies the operations of one FRAME. key is VDP_FRAME_KEY of its flags. Returns 0 and sets
+ * Applies the operations of one FRAME. key is VDP_FRAME_KEY of its flags; the first frame after
+ * resize must be one. Returns 0 and sets
  * *ret_dirty to the bounding box of what changed (zero-sized when nothing did), or an error after
  * which only a key frame (or free) makes sense. Output is bounded by the surface before anything is
  * decompressed.

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/codec/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <zstd.h>
+
+#include "protocol/codec/tiles.h"
+#include "protocol/wire/reader.h"
+
+struct vdp_decoder {
+    ZSTD_DCtx *stream; /* owned */
+    struct vdp_grid grid;
+    uint8_t *pixels; /* owned; B G R X without gaps between rows */
+    uint32_t *dirty; /* owned; tiles of the last frame, rising */
+    uint32_t dirty_count;
+    bool needs_key;
+    uint8_t staging[VDP_TILE_SIZE];
+};
+
+struct vdp_decoder *
+vdp_decoder_new(void)
+{
+    struct vdp_decoder *decoder = calloc(1, sizeof(*decoder));
+
+    if (decoder == NULL) {
+        return NULL;
+    }
+    decoder->needs_key = true;
+    decoder->stream = ZSTD_createDCtx();
+    if (decoder->stream == NULL ||
+        ZSTD_isError(
+            ZSTD_DCtx_setParameter(decoder->stream, ZSTD_d_windowLogMax, VDP_CODEC_WINDOW_LOG))) {
+        vdp_decoder_free(decoder);
+        return NULL;
+    }
+    return decoder;
+}
+
+void
+vdp_decoder_free(struct vdp_decoder *decoder)
+{
+    if (decoder != NULL) {
+        free(decoder->pixels);
+        free(decoder->dirty);
+        (void)ZSTD_freeDCtx(decoder->stream);
+        free(decoder);
+    }
+}
+
+/* Black, with the old picture where both overlap. */
+static void
+keep_overlap(uint8_t *to, const struct vdp_grid *grid, const struct vdp_decoder *decoder)
+{
+    size_t width = grid->width < decoder->grid.width ? grid->width : decoder->grid.width;
+    size_t height = grid->height < decoder->grid.height ? grid->height : decoder->grid.height;
+    size_t pixel;
+    size_t row;
+
+    for (pixel = 0; pixel < (size_t)grid->width * grid->height; pixel++) {
+        to[pixel * 4 + 3] = 255;
+    }
+    for (row = 0; row < height; row++) {
+        memcpy(to + row * grid->width * 4, decoder->pixels + row * decoder->grid.width * 4,
+               width * 4);
+    }
+}
+
+int
+vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
+{
+    struct vdp_grid grid;
+    uint8_t *pixels;
+    uint32_t *dirty;
+    int error = vdp_grid_set(&grid, width, height);
+
+    if (error != 0) {
+        return error;
+    }
+    pixels = calloc((size_t)width * height, 4);
+    dirty = calloc(grid.count, sizeof(dirty[0]));
+    if (pixels == NULL || dirty == NULL) {
+        free(pixels);
+        free(dirty);
+        return VDP_ERR_NOMEM;
+    }
+    keep_overlap(pixels, &grid, decoder);
+    free(decoder->pixels);
+    free(decoder->dirty);
+    decoder->pixels = pixels;
+    decoder->dirty = dirty;
+    decoder->dirty_count = 0;
+    decoder->grid = grid;
+    decoder->needs_key = true;
+    return 0;
+}
+
+/* Decompresses exactly size bytes into the staging area. */
+static int
+decompress_tile(struct vdp_decoder *decoder, ZSTD_inBuffer *in, size_t size)
+{
+    ZSTD_outBuffer out = {decoder->staging, size, 0};
+
+    while (out.pos < out.size) {
+        size_t before = out.pos + in->pos;
+        size_t hint = ZSTD_decompressStream(decoder->stream, &out, in);
+
+        /* The stream never ends within a connection, and a block never ends within its tiles. */
+        if (ZSTD_isError(hint) || hint == 0 || out.pos + in->pos == before) {
+            return VDP_ERR_CORRUPT;
+        }
+    }
+    return 0;
+}
+
+/* After the last tile the block must be used up and give nothing more. */
+static int
+finish_block(struct vdp_decoder *decoder, ZSTD_inBuffer *in)
+{
+    ZSTD_outBuffer out = {decoder->staging, 1, 0};
+    size_t before;
+
+    do {
+        size_t hint;
+
+        before = in->pos;
+        hint = ZSTD_decompressStream(decoder->stream, &out, in);
+        if (ZSTD_isError(hint) || hint == 0 || out.pos > 0) {
+            return VDP_ERR_CORRUPT;
+        }
+    } while (in->pos > before && in->pos < in->size);
+    return in->pos == in->size ? 0 : VDP_ERR_CORRUPT;
+}
+
+static void
+place_tile(struct vdp_decoder *decoder, const struct vdp_rect *rect)
+{
+    size_t stride = decoder->grid.width * (size_t)4;
+    uint8_t *to = decoder->pixels + rect->y * stride + rect->x * 4u;
+    const uint8_t *from = decoder->staging;
+    uint32_t row;
+
+    for (row = 0; row < rect->height; row++) {
+        vdp_pixels_unpack(to, from, rect->width);
+        to += stride;
+        from += rect->width * 3u;
+    }
+}
+
+/* Appends the tile list to dirty. Numbers rise through the whole frame: no tile comes twice. */
+static int
+read_list(struct vdp_decoder *decoder, struct vdp_reader *reader)
+{
+    uint32_t count = vdp_reader_u16(reader);
+    uint32_t i;
+
+    if (count == 0 || count > decoder->grid.count - decoder->dirty_count) {
+        return reader->error != 0 ? reader->error : VDP_ERR_RANGE;
+    }
+    for (i = 0; i < count; i++) {
+        uint32_t tile = vdp_reader_u16(reader);
+
+        if (reader->error != 0) {
+            return reader->error;
+        }
+        if (tile >= decoder->grid.count ||
+            (decoder->dirty_count > 0 && tile <= decoder->dirty[decoder->dirty_count - 1])) {
+            return VDP_ERR_RANGE;
+        }
+        decoder->dirty[decoder->dirty_count++] = tile;
+    }
+    return 0;
+}
+
+static int
+decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+{
+    uint32_t at = decoder->dirty_count;
+    struct vdp_reader reader;
+    ZSTD_inBuffer in;
+    int error;
+
+    vdp_reader_init(&reader, body, size);
+    error = read_list(decoder, &reader);
+    if (error != 0) {
+        return error;
+    }
+    in = (ZSTD_inBuffer){reader.at, reader.left, 0};
+    for (; at < decoder->dirty_count; at++) {
+        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, decoder->dirty[at]);
+
+        error = decompress_tile(decoder, &in, (size_t)rect.width * rect.height * 3);
+        if (error != 0) {
+            return error;
+        }
+        place_tile(decoder, &rect);
+    }
+    return finish_block(decoder, &in);
+}
+
+static int
+decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key)
+{
+    struct vdp_reader reader;
+    bool first = true;
+
+    vdp_reader_init(&reader, ops, size);
+    while (reader.left > 0) {
+        uint8_t kind = vdp_reader_u8(&reader);
+        uint32_t body_size = vdp_reader_u24(&reader);
+        const uint8_t *body = vdp_reader_bytes(&reader, body_size);
+        int error = 0;
+
+        if (reader.error != 0) {
+            return reader.error;
+        }
+        if ((kind == VDP_OP_RESET) != (first && key)) {
+            return VDP_ERR_CORRUPT;
+        }
+        first = false;
+        if (kind == VDP_OP_RESET) {
+            error = body_size == 0 ? 0 : VDP_ERR_TRAILING;
+            (void)ZSTD_DCtx_reset(decoder->stream, ZSTD_reset_session_only);
+        } else if (kind == VDP_OP_ZTILES) {
+            error = decode_tiles(decoder, body, body_size);
+        } else {
+            error = VDP_ERR_RANGE;
+        }
+        if (error != 0) {
+            return error;
+        }
+    }
+    return first && key ? VDP_ERR_CORRUPT : 0;
+}
+
+static struct vdp_rect
+bounding_box(const struct vdp_decoder *decoder)
+{
+    uint32_t left = UINT32_MAX;
+    uint32_t top = UINT32_MAX;
+    uint32_t right = 0;
+    uint32_t bottom = 0;
+    struct vdp_rect box = {0};
+    uint32_t i;
+
+    for (i = 0; i < decoder->dirty_count; i++) {
+        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, decoder->dirty[i]);
+        uint32_t end_x = (uint32_t)rect.x + rect.width;
+        uint32_t end_y = (uint32_t)rect.y + rect.height;
+
+        left = rect.x < left ? rect.x : left;
+        top = rect.y < top ? rect.y : top;
+        right = end_x > right ? end_x : right;
+        bottom = end_y > bottom ? end_y : bottom;
+    }
+    if (decoder->dirty_count > 0) {
+        box.x = (uint16_t)left;
+        box.y = (uint16_t)top;
+        box.width = (uint16_t)(right - left);
+        box.height = (uint16_t)(bottom - top);
+    }
+    return box;
+}
+
+int
+vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key,
+                  struct vdp_rect *ret_dirty)
+{
+    int error;
+
+    decoder->dirty_count = 0;
+    if (decoder->pixels == NULL || (decoder->needs_key && !key)) {
+        return VDP_ERR_STATE;
+    }
+    error = decode_ops(decoder, ops, size, key);
+    decoder->needs_key = error != 0;
+    if (error == 0) {
+        *ret_dirty = bounding_box(decoder);
+    }
+    return error;
+}
+
+const uint32_t *
+vdp_decoder_dirty_tiles(const struct vdp_decoder *decoder, size_t *ret_count)
+{
+    *ret_count = decoder->dirty_count;
+    return decoder->dirty;
+}
+
+struct vdp_image
+vdp_decoder_image(const struct vdp_decoder *decoder)
+{
+    struct vdp_image image = {
+        .pixels = decoder->pixels,
+        .stride = decoder->grid.width * (size_t)4,
+        .width = decoder->grid.width,
+        .height = decoder->grid.height,
+    };
+
+    return image;
+}

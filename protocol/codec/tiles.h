@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VDP_TILES_H
+#define VDP_TILES_H
+
+/*
+ * tiles: what encoder and decoder share: the grid, the operations' numbers and limits, and pixels
+ * between the 32 bit of a picture and the 24 bit of the wire. Not used outside protocol/codec.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/codec/codec.h"
+
+enum vdp_op {
+    VDP_OP_ZTILES = 1,
+    VDP_OP_RESET = 2,
+};
+
+#define VDP_OP_HEADER_SIZE 4u                         /* u8 kind, u24 size */
+#define VDP_OP_MAX_SIZE    0xffffffu                  /* bytes of an operation's body */
+#define VDP_TILE_SIZE      (VDP_TILE * VDP_TILE * 3u) /* bytes of a whole tile on the wire */
+
+/* A surface cut into tiles; the ones at the right and lower edge are smaller. */
+struct vdp_grid {
+    uint16_t width, height; /* pixels */
+    uint32_t across, down;  /* tiles */
+    uint32_t count;         /* at most 65535 for every surface that is allowed */
+};
+
+/* VDP_ERR_RANGE beyond the limits of messages.h. */
+int vdp_grid_set(struct vdp_grid *grid, uint16_t width, uint16_t height);
+struct vdp_rect vdp_grid_rect(const struct vdp_grid *grid, uint32_t tile);
+
+/* B G R X to B G R and back; X becomes 255. */
+void vdp_pixels_pack(uint8_t *ret_bgr, const uint8_t *bgrx, size_t pixels);
+void vdp_pixels_unpack(uint8_t *ret_bgrx, const uint8_t *bgr, size_t pixels);
+/* Compares and leaves X out. */
+bool vdp_pixels_equal(const uint8_t *a, const uint8_t *b, size_t pixels);
+
+#endif

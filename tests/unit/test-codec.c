@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/codec/codec.h"
+
+#include <glib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "protocol/wire/messages.h"
+
+struct pair {
+    struct vdp_encoder *encoder;
+    struct vdp_decoder *decoder;
+    struct vdp_buffer ops;
+    uint8_t *pixels;
+    uint16_t width, height;
+    bool key; /* of the last frame */
+    struct vdp_encode_stats stats;
+    struct vdp_rect dirty;
+};
+
+static void
+pair_resize(struct pair *pair, uint16_t width, uint16_t height)
+{
+    g_free(pair->pixels);
+    pair->pixels = g_malloc0((gsize)width * height * 4);
+    pair->width = width;
+    pair->height = height;
+    g_assert_cmpint(vdp_encoder_resize(pair->encoder, width, height), ==, 0);
+    g_assert_cmpint(vdp_decoder_resize(pair->decoder, width, height), ==, 0);
+}
+
+static void
+pair_init(struct pair *pair, uint16_t width, uint16_t height)
+{
+    memset(pair, 0, sizeof(*pair));
+    pair->encoder = vdp_encoder_new();
+    pair->decoder = vdp_decoder_new();
+    pair_resize(pair, width, height);
+}
+
+static void
+pair_clear(struct pair *pair)
+{
+    vdp_encoder_free(pair->encoder);
+    vdp_decoder_free(pair->decoder);
+    vdp_buffer_clear(&pair->ops);
+    g_free(pair->pixels);
+}
+
+static int
+pair_encode(struct pair *pair, const struct vdp_rect *damage, size_t damage_count)
+{
+    struct vdp_image image = {pair->pixels, pair->width * 4u, pair->width, pair->height};
+
+    vdp_buffer_reset(&pair->ops);
+    return vdp_encoder_frame(pair->encoder, &image, damage, damage_count, &pair->ops, &pair->key,
+                             &pair->stats);
+}
+
+static int
+pair_decode(struct pair *pair)
+{
+    return vdp_decoder_frame(pair->decoder, pair->ops.data, pair->ops.size, pair->key,
+                             &pair->dirty);
+}
+
+static void
+assert_same_picture(const struct pair *pair)
+{
+    struct vdp_image image = vdp_decoder_image(pair->decoder);
+    size_t i;
+
+    g_assert_cmpuint(image.width, ==, pair->width);
+    g_assert_cmpuint(image.height, ==, pair->height);
+    for (i = 0; i < (size_t)pair->width * pair->height; i++) {
+        const uint8_t *got = image.pixels + i / pair->width * image.stride + i % pair->width * 4;
+
+        if (memcmp(got, pair->pixels + i * 4, 3) != 0 || got[3] != 255) {
+            g_error("pixel %zu,%zu differs", i % pair->width, i / pair->width);
+        }
+    }
+}
+
+/* Encodes, decodes and compares; returns the number of tiles sent. */
+static int
+pair_step(struct pair *pair, const struct vdp_rect *damage, size_t damage_count)
+{
+    int sent = pair_encode(pair, damage, damage_count);
+
+    g_assert_cmpint(sent, >=, 0);
+    g_assert_cmpint(pair_decode(pair), ==, 0);
+    assert_same_picture(pair);
+    return sent;
+}
+
+static uint8_t *
+pixel(const struct pair *pair, unsigned x, unsigned y)
+{
+    return pair->pixels + ((size_t)y * pair->width + x) * 4;
+}
+
+static void
+fill_noise(struct pair *pair, struct vdp_rect rect)
+{
+    unsigned x;
+    unsigned y;
+
+    for (y = rect.y; y < (unsigned)rect.y + rect.height; y++) {
+        for (x = rect.x; x < (unsigned)rect.x + rect.width; x++) {
+            guint32 value = g_test_rand_int();
+
+            memcpy(pixel(pair, x, y), &value, 4);
+        }
+    }
+}
+
+static struct vdp_rect
+random_rect(const struct pair *pair)
+{
+    struct vdp_rect rect;
+
+    rect.x = (uint16_t)g_test_rand_int_range(0, pair->width);
+    rect.y = (uint16_t)g_test_rand_int_range(0, pair->height);
+    rect.width = (uint16_t)g_test_rand_int_range(1, pair->width - rect.x + 1);
+    rect.height = (uint16_t)g_test_rand_int_range(1, pair->height - rect.y + 1);
+    return rect;
+}
+
+static void
+fill_flat(struct pair *pair, struct vdp_rect rect)
+{
+    guint32 value = g_test_rand_int();
+    unsigned x;
+    unsigned y;
+
+    for (y = rect.y; y < (unsigned)rect.y + rect.height; y++) {
+        for (x = rect.x; x < (unsigned)rect.x + rect.width; x++) {
+            memcpy(pixel(pair, x, y), &value, 4);
+        }
+    }
+}
+
+static void
+test_random_pictures_come_back(void)
+{
+    static const uint16_t sizes[][2] = {{1, 1},     {63, 65}, {64, 64}, {128, 128},
+                                        {317, 211}, {130, 1}, {3, 200}};
+    size_t i;
+    int step;
+
+    for (i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        struct pair pair;
+
+        pair_init(&pair, sizes[i][0], sizes[i][1]);
+        for (step = 0; step < 40; step++) {
+            struct vdp_rect rects[3];
+            int count = g_test_rand_int_range(1, 4);
+            int j;
+
+            for (j = 0; j < count; j++) {
+                rects[j] = random_rect(&pair);
+                if (g_test_rand_bit()) {
+                    fill_noise(&pair, rects[j]);
+                } else {
+                    fill_flat(&pair, rects[j]);
+                }
+            }
+            if (g_test_rand_int_range(0, 8) == 0) {
+                vdp_encoder_reset(pair.encoder);
+            }
+            (void)pair_step(&pair, g_test_rand_bit() ? rects : NULL, (size_t)count);
+        }
+        pair_clear(&pair);
+    }
+}
+
+static void
+test_only_changed_tiles_travel(void)
+{
+    struct pair pair;
+    size_t count;
+    const uint32_t *tiles;
+
+    pair_init(&pair, 256, 130);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 12);
+    g_assert_true(pair.key);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 0);
+    g_assert_cmpuint(pair.ops.size, ==, 0);
+    g_assert_cmpuint(pair.stats.tiles_compared, ==, 12);
+    g_assert_cmpuint(pair.dirty.width, ==, 0);
+    pixel(&pair, 255, 129)[1] ^= 1;
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 1);
+    g_assert_false(pair.key);
+    tiles = vdp_decoder_dirty_tiles(pair.decoder, &count);
+    g_assert_cmpuint(count, ==, 1);
+    g_assert_cmpuint(tiles[0], ==, 11);
+    g_assert_cmpuint(pair.dirty.x, ==, 192);
+    g_assert_cmpuint(pair.dirty.y, ==, 128);
+    g_assert_cmpuint(pair.dirty.width, ==, 64);
+    g_assert_cmpuint(pair.dirty.height, ==, 2);
+    pair_clear(&pair);
+}
+
+static void
+test_the_fourth_byte_is_ignored(void)
+{
+    struct pair pair;
+
+    pair_init(&pair, 100, 100);
+    (void)pair_step(&pair, NULL, 0);
+    pixel(&pair, 5, 5)[3] ^= 0x55;
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 0);
+    pixel(&pair, 5, 5)[0] ^= 1;
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 1);
+    pair_clear(&pair);
+}
+
+static void
+test_damage_limits_what_is_compared(void)
+{
+    static const struct vdp_rect one = {.x = 64, .y = 63, .width = 1, .height = 2};
+    static const struct vdp_rect outside[] = {
+        {.x = 256, .y = 0, .width = 9, .height = 9},
+        {.x = 0, .y = 0, .width = 0, .height = 9},
+        {.x = 250, .y = 250, .width = 65535, .height = 65535}};
+    struct pair pair;
+
+    pair_init(&pair, 256, 256);
+    g_assert_cmpint(pair_encode(&pair, &one, 1), ==, 16); /* a key frame looks everywhere */
+    g_assert_cmpint(pair_decode(&pair), ==, 0);
+    g_assert_cmpint(pair_step(&pair, &one, 1), ==, 0);
+    g_assert_cmpuint(pair.stats.tiles_compared, ==, 2);
+    g_assert_cmpint(pair_step(&pair, outside, G_N_ELEMENTS(outside)), ==, 0);
+    g_assert_cmpuint(pair.stats.tiles_compared, ==, 1);
+    pixel(&pair, 200, 10)[0] ^= 1;
+    g_assert_cmpint(pair_encode(&pair, &one, 1), ==, 0); /* not damaged, not seen */
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 1);
+    pair_clear(&pair);
+}
+
+static void
+test_resize_keeps_the_overlap(void)
+{
+    struct pair pair;
+    struct vdp_image image;
+    uint8_t corner[4];
+
+    pair_init(&pair, 200, 100);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 200, 100});
+    (void)pair_step(&pair, NULL, 0);
+    memcpy(corner, vdp_decoder_image(pair.decoder).pixels + 99 * 800 + 99 * 4, 4);
+    pair_resize(&pair, 100, 300);
+    image = vdp_decoder_image(pair.decoder);
+    g_assert_cmpmem(image.pixels + 99 * 400 + 99 * 4, 4, corner, 4);
+    g_assert_cmpmem(image.pixels + 100 * 400, 4, "\0\0\0\xff", 4);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 100, 300});
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_true(pair.key);
+    pair_clear(&pair);
+}
+
+static void
+test_sizes_beyond_the_limits_are_refused(void)
+{
+    struct vdp_encoder *encoder = vdp_encoder_new();
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    struct vdp_buffer out = {0};
+    struct vdp_image image = {0};
+    bool key;
+    static const uint16_t bad[][2] = {{0, 1},     {1, 0},         {16385, 1},
+                                      {1, 16385}, {16384, 16384}, {8192, 4321}};
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_assert_cmpint(vdp_encoder_resize(encoder, bad[i][0], bad[i][1]), ==, VDP_ERR_RANGE);
+        g_assert_cmpint(vdp_decoder_resize(decoder, bad[i][0], bad[i][1]), ==, VDP_ERR_RANGE);
+    }
+    g_assert_cmpint(vdp_encoder_frame(encoder, &image, NULL, 0, &out, &key, NULL), ==,
+                    VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_encoder_resize(encoder, 16384, 2160), ==, 0);
+    g_assert_cmpint(vdp_decoder_resize(decoder, 1, 16384), ==, 0);
+    vdp_encoder_free(encoder);
+    vdp_decoder_free(decoder);
+}
+
+static void
+test_a_key_frame_mends_a_broken_stream(void)
+{
+    struct pair pair;
+
+    pair_init(&pair, 300, 200);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 300, 200});
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), >, 0);
+    pair.key = false; /* as if the flag were lost */
+    g_assert_cmpint(pair_decode(&pair), ==, VDP_ERR_STATE);
+    pair.key = true;
+    g_assert_cmpint(pair_decode(&pair), ==, 0);
+    pixel(&pair, 0, 0)[0] ^= 1;
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 1);
+    pair.ops.size--;
+    g_assert_cmpint(pair_decode(&pair), ==, VDP_ERR_TRUNCATED);
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 0);
+    g_assert_cmpint(pair_decode(&pair), ==, VDP_ERR_STATE);
+    vdp_encoder_reset(pair.encoder);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 20);
+    pair_clear(&pair);
+}
+
+/* One changed byte somewhere must never harm; the decoder may notice or show wrong pixels. */
+static void
+test_corrupted_frames_do_no_harm(void)
+{
+    struct pair pair;
+    unsigned refused = 0;
+    unsigned i;
+
+    pair_init(&pair, 150, 90);
+    fill_noise(&pair, (struct vdp_rect){10, 10, 5, 5}); /* mostly structure, few literals */
+    for (i = 0; i < 500; i++) {
+        size_t at;
+
+        vdp_encoder_reset(pair.encoder);
+        g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 6);
+        at = (size_t)g_test_rand_int_range(0, (int)pair.ops.size);
+        pair.ops.data[at] ^= (uint8_t)g_test_rand_int_range(1, 256);
+        refused += pair_decode(&pair) != 0;
+    }
+    g_assert_cmpuint(refused, >, 20);
+    vdp_encoder_reset(pair.encoder);
+    (void)pair_step(&pair, NULL, 0);
+    pair_clear(&pair);
+}
+
+static void
+put_op(struct vdp_buffer *out, uint8_t kind, const struct vdp_buffer *body)
+{
+    vdp_buffer_put_u8(out, kind);
+    vdp_buffer_put_u8(out, (uint8_t)body->size);
+    vdp_buffer_put_u16(out, (uint16_t)(body->size >> 8));
+    vdp_buffer_put(out, body->data, body->size);
+}
+
+/*
+ * A RESET and one ZTILES with that tile list and size zero bytes of pixels, compressed with that
+ * window and left open or ended.
+ */
+static int
+decode_crafted(const uint16_t *tiles, uint16_t count, size_t size, int window_log,
+               ZSTD_EndDirective end)
+{
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    ZSTD_CCtx *stream = ZSTD_createCCtx();
+    struct vdp_buffer body = {0};
+    struct vdp_buffer ops = {0};
+    uint8_t *zeros = g_malloc0(size + 1);
+    ZSTD_inBuffer in = {zeros, size, 0};
+    ZSTD_outBuffer out = {NULL, ZSTD_compressBound(size) + 64, 0};
+    struct vdp_rect dirty;
+    uint16_t i;
+    int error;
+
+    g_assert_cmpint(vdp_decoder_resize(decoder, 128, 128), ==, 0);
+    vdp_buffer_put_u16(&body, count);
+    for (i = 0; i < count; i++) {
+        vdp_buffer_put_u16(&body, tiles[i]);
+    }
+    ZSTD_CCtx_setParameter(stream, ZSTD_c_windowLog, window_log);
+    out.dst = vdp_buffer_reserve(&body, out.size);
+    g_assert_cmpuint(ZSTD_compressStream2(stream, &out, &in, end), ==, 0);
+    body.size += out.pos;
+    vdp_buffer_put_u32(&ops, 2);
+    put_op(&ops, 1, &body);
+    error = vdp_decoder_frame(decoder, ops.data, ops.size, true, &dirty);
+    ZSTD_freeCCtx(stream);
+    vdp_decoder_free(decoder);
+    vdp_buffer_clear(&body);
+    vdp_buffer_clear(&ops);
+    g_free(zeros);
+    return error;
+}
+
+static void
+test_crafted_blocks_are_refused(void)
+{
+    static const uint16_t all[] = {0, 1, 2, 3};
+    static const uint16_t twice[] = {0, 1, 1};
+    static const uint16_t falling[] = {1, 0};
+    static const uint16_t outside[] = {3, 4};
+    const size_t tile = 64 * 64 * 3;
+
+    g_assert_cmpint(decode_crafted(all, 4, 4 * tile, 23, ZSTD_e_flush), ==, 0);
+    g_assert_cmpint(decode_crafted(all, 4, 4 * tile - 1, 23, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(all, 4, 4 * tile + 1, 23, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(all, 4, 4 * tile, 23, ZSTD_e_end), ==, VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(all, 4, 4 * tile, 24, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
+    /* A bomb: a few kilobytes that hold 256 MiB. */
+    g_assert_cmpint(decode_crafted(all, 4, (size_t)256 << 20, 23, ZSTD_e_flush), ==,
+                    VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(twice, 3, 3 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(falling, 2, 2 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(outside, 2, 2 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(all, 0, 0, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+}
+
+static void
+test_misplaced_operations_are_refused(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        bool key;
+        int error;
+    } frames[] = {
+        {"", 0, false, VDP_ERR_STATE},
+        {"", 0, true, VDP_ERR_CORRUPT},
+        {"\2\0\0\0", 4, true, 0},
+        {"", 0, false, 0},
+        {"\2\0\0\0", 4, false, VDP_ERR_CORRUPT},
+        {"\2\0\0\0\2\0\0\0", 8, true, VDP_ERR_CORRUPT},
+        {"\2\1\0\0x", 5, true, VDP_ERR_TRAILING},
+        {"\2\0\0", 3, true, VDP_ERR_TRUNCATED},
+        {"\2\0\0\0\3\0\0\0", 8, true, VDP_ERR_RANGE},
+        {"\2\0\0\0\1\0\0\1", 8, true, VDP_ERR_TRUNCATED},
+        {"\2\0\0\0\1\1\0\0\1", 9, true, VDP_ERR_TRUNCATED},
+        {"\2\0\0\0\1\4\0\0\1\0\0\0", 12, true, VDP_ERR_CORRUPT},
+    };
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    struct vdp_rect dirty;
+    size_t i;
+
+    g_assert_cmpint(vdp_decoder_frame(decoder, NULL, 0, true, &dirty), ==, VDP_ERR_STATE);
+    g_assert_cmpint(vdp_decoder_resize(decoder, 64, 64), ==, 0);
+    for (i = 0; i < G_N_ELEMENTS(frames); i++) {
+        int error = vdp_decoder_frame(decoder, (const uint8_t *)frames[i].bytes, frames[i].size,
+                                      frames[i].key, &dirty);
+
+        if (error != frames[i].error) {
+            g_error("frame %zu: %d instead of %d", i, error, frames[i].error);
+        }
+    }
+    vdp_decoder_free(decoder);
+}
+
+/* More tiles than one operation holds, and noise, which zstd cannot make smaller. */
+static void
+test_large_pictures_take_several_operations(void)
+{
+    struct pair pair;
+    size_t at = 4;
+    unsigned ops = 0;
+
+    pair_init(&pair, 3840, 2160);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 3840, 2160});
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 60 * 34);
+    while (at < pair.ops.size) {
+        const uint8_t *op = pair.ops.data + at;
+
+        g_assert_cmpuint(op[0], ==, 1);
+        at += 4 + ((size_t)op[1] | (size_t)op[2] << 8 | (size_t)op[3] << 16);
+        ops++;
+    }
+    g_assert_cmpuint(at, ==, pair.ops.size);
+    g_assert_cmpuint(ops, ==, 2);
+    pair_clear(&pair);
+}
+
+/* The largest surface full of noise: no frame exceeds its record, and two frames carry it all. */
+static void
+test_what_does_not_fit_comes_with_the_next_frame(void)
+{
+    static const struct vdp_rect nothing = {0};
+    struct pair pair;
+    int sent;
+
+    pair_init(&pair, 8192, 4320);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 8192, 4320});
+    sent = pair_encode(&pair, NULL, 0);
+    g_assert_cmpint(sent, >, 0);
+    g_assert_cmpuint(pair.stats.tiles_left, >, 0);
+    g_assert_cmpuint((unsigned)sent + pair.stats.tiles_left, ==, 128 * 68);
+    g_assert_cmpuint(pair.ops.size, <, vdp_message_find(VDP_FRAME)->max_body - 15);
+    g_assert_cmpint(pair_decode(&pair), ==, 0);
+    while (pair.stats.tiles_left > 0) {
+        g_assert_cmpint(pair_encode(&pair, &nothing, 1), >, 0);
+        g_assert_cmpint(pair_decode(&pair), ==, 0);
+    }
+    assert_same_picture(&pair);
+    pair_clear(&pair);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/codec/random-pictures-come-back", test_random_pictures_come_back);
+    g_test_add_func("/codec/only-changed-tiles-travel", test_only_changed_tiles_travel);
+    g_test_add_func("/codec/the-fourth-byte-is-ignored", test_the_fourth_byte_is_ignored);
+    g_test_add_func("/codec/damage-limits-what-is-compared", test_damage_limits_what_is_compared);
+    g_test_add_func("/codec/resize-keeps-the-overlap", test_resize_keeps_the_overlap);
+    g_test_add_func("/codec/sizes-beyond-the-limits-are-refused",
+                    test_sizes_beyond_the_limits_are_refused);
+    g_test_add_func("/codec/a-key-frame-mends-a-broken-stream",
+                    test_a_key_frame_mends_a_broken_stream);
+    g_test_add_func("/codec/corrupted-frames-do-no-harm", test_corrupted_frames_do_no_harm);
+    g_test_add_func("/codec/crafted-blocks-are-refused", test_crafted_blocks_are_refused);
+    g_test_add_func("/codec/misplaced-operations-are-refused",
+                    test_misplaced_operations_are_refused);
+    g_test_add_func("/codec/large-pictures-take-several-operations",
+                    test_large_pictures_take_several_operations);
+    g_test_add_func("/codec/what-does-not-fit-comes-with-the-next-frame",
+                    test_what_does_not_fit_comes_with_the_next_frame);
+    return g_test_run();
+}
