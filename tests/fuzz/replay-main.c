@@ -1,49 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay-main: runs a fuzz target over its corpus without a fuzzer, as TAP.
+ * replay-main: runs a fuzz target over a corpus without libFuzzer and prints TAP.
  *
- * The corpus of fuzz-NAME is the folder FUZZ_CORPUS/NAME; files given as arguments replace it.
+ * The folder is the first argument or, for a program replay-NAME, CORPUS_DIR/NAME. Each file is
+ * run whole and cut short at every length up to MAX_PREFIX, in memory of exactly that size, so that
+ * a sanitizer sees a read past the end.
  */
 #include <dirent.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocol/base/fd.h"
+#include "tests/fuzz/fuzz.h"
 
-#define MAX_FILE (64u * 1024u * 1024u)
+#define MAX_FILE   (1u << 20)
+#define MAX_PREFIX 512u
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void
+run(const char *data, size_t size)
+{
+    uint8_t *exact = malloc(size > 0 ? size : 1);
+
+    if (exact == NULL) {
+        abort();
+    }
+    memcpy(exact, data, size);
+    (void)LLVMFuzzerTestOneInput(exact, size);
+    free(exact);
+}
 
 static int
-replay(const char *path, unsigned number)
+replay(const char *folder, const char *name)
 {
-    char *data = NULL;
-    uint8_t *exact;
-    size_t size = 0;
-    int result = vd_file_read(path, MAX_FILE, &data, &size);
+    char path[4096];
+    char *data;
+    size_t size;
+    size_t part;
 
-    if (result < 0) {
-        printf("not ok %u - %s: %s\n", number, path, strerror(-result));
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path) ||
+        vd_file_read(path, MAX_FILE, &data, &size) != 0) {
         return -1;
     }
-    /* A copy of the exact size: the sanitizer sees the first byte that is read beyond it. */
-    exact = malloc(size > 0 ? size : 1);
-    if (exact != NULL) {
-        memcpy(exact, data, size);
-        (void)LLVMFuzzerTestOneInput(exact, size);
+    for (part = 0; part < size && part <= MAX_PREFIX; part++) {
+        run(data, part);
     }
-    free(exact);
+    run(data, size);
     free(data);
-    printf("ok %u - %s\n", number, path);
     return 0;
 }
 
 static int
-is_file_name(const struct dirent *entry)
+is_file(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
@@ -51,35 +59,37 @@ is_file_name(const struct dirent *entry)
 int
 main(int argc, char **argv)
 {
-    const char *root = getenv("FUZZ_CORPUS");
-    const char *name = strstr(basename(argv[0]), "fuzz-");
+    const char *name = strstr(argv[0], "replay-");
     struct dirent **entries = NULL;
-    char path[PATH_MAX];
-    unsigned number = 0;
+    char folder[4096];
     int failed = 0;
-    int count = 0;
+    int count;
     int i;
 
-    for (i = 1; i < argc; i++) {
-        failed |= replay(argv[i], ++number);
-    }
-    if (argc == 1) {
-        if (root == NULL || name == NULL ||
-            snprintf(path, sizeof(path), "%s/%s", root, name + 5) >= (int)sizeof(path) ||
-            (count = scandir(path, &entries, is_file_name, alphasort)) <= 0) {
-            printf("1..1\nnot ok 1 - no corpus: set FUZZ_CORPUS or name files\n");
-            return 1;
-        }
-    }
-    for (i = 0; i < count; i++) {
-        char file[PATH_MAX];
+    if (argc > 1) {
+        (void)snprintf(folder, sizeof(folder), "%s", argv[1]);
+    } else {
+        const char *last = name;
 
-        if (snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name) < (int)sizeof(file)) {
-            failed |= replay(file, ++number);
+        while (last != NULL && (last = strstr(last + 1, "replay-")) != NULL) {
+            name = last; /* the folder of the build may hold the word too */
         }
+        (void)snprintf(folder, sizeof(folder), "%s/%s", CORPUS_DIR, name != NULL ? name + 7 : "");
+    }
+    count = scandir(folder, &entries, is_file, alphasort);
+    if (count <= 0) {
+        printf("1..1\nnot ok 1 - no corpus in %s\n", folder);
+        return EXIT_FAILURE;
+    }
+    printf("1..%d\n", count);
+    for (i = 0; i < count; i++) {
+        int result = replay(folder, entries[i]->d_name);
+
+        printf("%s %d - %s\n", result == 0 ? "ok" : "not ok", i + 1, entries[i]->d_name);
+        (void)fflush(stdout);
+        failed += result != 0;
         free(entries[i]);
     }
     free(entries);
-    printf("1..%u\n", number);
-    return failed == 0 ? 0 : 1;
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoder to decoder: u8 width, u8 height, then edits of eight bytes: u8 what, x, y, width, height,
+ * blue, green, red. what bit 0: encode and compare after this edit, bit 1: name the edit as the
+ * only damage, bit 2: reset first.
+ */
+#include "protocol/codec/codec.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fuzz/fuzz.h"
+
+#define EDIT_SIZE 8u
+#define MAX_EDITS 64u
+
+struct state {
+    struct vdp_encoder *encoder;
+    struct vdp_decoder *decoder;
+    struct vdp_buffer ops;
+    uint8_t *pixels;
+    uint8_t width, height;
+    bool all_damaged; /* an edit was not shown yet */
+};
+
+static void
+paint(struct state *state, const uint8_t *edit)
+{
+    unsigned x;
+    unsigned y;
+
+    for (y = edit[2]; y < (unsigned)edit[2] + edit[4] && y < state->height; y++) {
+        for (x = edit[1]; x < (unsigned)edit[1] + edit[3] && x < state->width; x++) {
+            uint8_t *pixel = state->pixels + (y * state->width + x) * 4;
+
+            memcpy(pixel, edit + 5, 3);
+            pixel[3] = (uint8_t)(x + y);
+        }
+    }
+}
+
+static void
+show(struct state *state, const uint8_t *edit)
+{
+    const struct vdp_rect damage = {edit[1], edit[2], edit[3], edit[4]};
+    const struct vdp_image image = {state->pixels, state->width * 4u, state->width, state->height};
+    bool named = (edit[0] & 2) != 0 && !state->all_damaged;
+    struct vdp_rect dirty;
+    struct vdp_image shown;
+    bool key;
+    unsigned i;
+
+    vdp_buffer_reset(&state->ops);
+    if (vdp_encoder_frame(state->encoder, &image, named ? &damage : NULL, named ? 1 : 0,
+                          &state->ops, &key, NULL) < 0 ||
+        vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, key, &dirty) != 0) {
+        abort();
+    }
+    shown = vdp_decoder_image(state->decoder);
+    for (i = 0; i < (unsigned)state->width * state->height; i++) {
+        if (memcmp(shown.pixels + i * 4, state->pixels + i * 4, 3) != 0) {
+            abort();
+        }
+    }
+    state->all_damaged = false;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct state state = {0};
+    size_t at;
+
+    if (size < 2 || data[0] == 0 || data[1] == 0 || size > 2 + EDIT_SIZE * MAX_EDITS) {
+        return 0;
+    }
+    state.width = data[0];
+    state.height = data[1];
+    state.encoder = vdp_encoder_new();
+    state.decoder = vdp_decoder_new();
+    state.pixels = calloc((size_t)data[0] * data[1], 4);
+    if (state.encoder == NULL || state.decoder == NULL || state.pixels == NULL ||
+        vdp_encoder_resize(state.encoder, data[0], data[1]) != 0 ||
+        vdp_decoder_resize(state.decoder, data[0], data[1]) != 0) {
+        abort();
+    }
+    for (at = 2; at + EDIT_SIZE <= size; at += EDIT_SIZE) {
+        paint(&state, data + at);
+        if ((data[at] & 4) != 0) {
+            vdp_encoder_reset(state.encoder);
+        }
+        if ((data[at] & 1) != 0) {
+            show(&state, data + at);
+        } else {
+            state.all_damaged = true;
+        }
+    }
+    vdp_encoder_free(state.encoder);
+    vdp_decoder_free(state.decoder);
+    vdp_buffer_clear(&state.ops);
+    free(state.pixels);
+    return 0;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* make-corpus DIR: writes the seeds of the binary targets into DIR/record, messages, tiles, codec.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/base/fd.h"
+#include "protocol/codec/codec.h"
+#include "protocol/wire/messages.h"
+
+static const char *folder;
+
+static void
+save(const char *target, const char *name, const void *data, size_t size)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, target);
+    if (vd_mkdir_all(path, 0755) != 0) {
+        abort();
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
+    if (vd_file_replace(path, data, size, 0644) != 0) {
+        abort();
+    }
+}
+
+/* One seed a message, and all of them in a row for the framer. */
+static void
+make_messages(void)
+{
+    static const struct vdp_token token = {.text = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO-_"};
+    static const uint8_t rgba[2 * 2 * 4] = {1, 2, 3, 255};
+    struct vdp_buffer all = {0};
+    size_t at = 0;
+
+    vdp_buffer_put_u8(&all, 6); /* the framer's seed: pushes of seven bytes */
+    (void)vdp_put_ticket(&all, &token);
+    (void)vdp_put_uplink(&all, &token);
+    (void)vdp_put_hello(&all, &(struct vdp_hello){1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_PRESENT});
+    (void)vdp_put_goaway(&all, &(struct vdp_goaway){VDP_GOAWAY_ENDED, 0, "ended \xc3\xa9", 8});
+    (void)vdp_put_ping(&all, &(struct vdp_ping){7});
+    (void)vdp_put_key(&all, &(struct vdp_key){1, 2, 30, 1});
+    (void)vdp_put_pointer(&all, &(struct vdp_pointer){1, 2, 640, 480});
+    (void)vdp_put_button(&all, &(struct vdp_button){1, 2, 1, 1});
+    (void)vdp_put_wheel(&all, &(struct vdp_wheel){1, 2, 0, -120});
+    (void)vdp_put_release_all(&all);
+    (void)vdp_put_set_size(&all, &(struct vdp_set_size){1920, 1080, 120});
+    (void)vdp_put_cursor_shape(&all, &(struct vdp_cursor_shape){1, 2, 2, 0, 1, rgba});
+    (void)vdp_put_cursor_use(&all, &(struct vdp_cursor_use){1, 1});
+    (void)vdp_put_cursor_warp(&all, &(struct vdp_cursor_warp){3, 4});
+    (void)vdp_put_surface(&all, &(struct vdp_surface){1, 800, 600});
+    (void)vdp_put_frame(&all, &(struct vdp_frame){1, 2, 3, 1, VDP_FRAME_KEY, rgba, 4});
+    (void)vdp_put_ack(&all, &(struct vdp_ack){1, 2, 3, 0});
+    (void)vdp_put_refresh(&all);
+    (void)vdp_put_json(&all, "{\"type\":\"x\"}", 12);
+    if (all.error != 0) {
+        abort();
+    }
+    save("record", "all", all.data, all.size);
+    save("record", "unknown", "\0\xe8\x03\0\0\1\0\0\0x\xe8\x03\0\2\0\0\0\0", 18);
+    save("record", "too-big", "\xff\xe8\x03\0\0\xff\xff\xff\xff", 9);
+    for (at = 1; at < all.size;) {
+        uint8_t *record = all.data + at;
+        size_t size = (size_t)record[4] | (size_t)record[5] << 8;
+        const struct vdp_message_info *info =
+            vdp_message_find((uint16_t)(record[0] | record[1] << 8));
+
+        /* A seed of the messages is type and body: the type moves down to the body. */
+        record[6] = record[0];
+        record[7] = record[1];
+        save("messages", info->name, record + 6, size + 2);
+        at += VDP_RECORD_HEADER_SIZE + size;
+    }
+    vdp_buffer_clear(&all);
+}
+
+static void
+make_tiles(void)
+{
+    uint8_t pixels[100 * 70 * 4];
+    const struct vdp_image image = {pixels, 400, 100, 70};
+    struct vdp_encoder *encoder = vdp_encoder_new();
+    struct vdp_buffer ops = {0};
+    struct vdp_buffer seed = {0};
+    unsigned frame;
+    unsigned i;
+
+    if (encoder == NULL || vdp_encoder_resize(encoder, 100, 70) != 0) {
+        abort();
+    }
+    memset(pixels, 0x80, sizeof(pixels));
+    vdp_buffer_put_u8(&seed, 100);
+    vdp_buffer_put_u8(&seed, 70);
+    for (frame = 0; frame < 3; frame++) {
+        bool key;
+
+        for (i = 0; i < 60; i++) {
+            pixels[(frame * 4000 + i * 37) % sizeof(pixels)] = (uint8_t)(i * frame);
+        }
+        vdp_buffer_reset(&ops);
+        if (vdp_encoder_frame(encoder, &image, NULL, 0, &ops, &key, NULL) < 0) {
+            abort();
+        }
+        vdp_buffer_put_u8(&seed, key);
+        vdp_buffer_put_u16(&seed, (uint16_t)ops.size);
+        vdp_buffer_put(&seed, ops.data, ops.size);
+        save("tiles", frame == 0 ? "key" : frame == 1 ? "two" : "three", seed.data, seed.size);
+    }
+    vdp_encoder_free(encoder);
+    vdp_buffer_clear(&ops);
+    vdp_buffer_clear(&seed);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const uint8_t edits[] = {130, 70, 1, 0,  0, 130, 70, 9, 9, 9,  3,  60, 60, 9, 9, 1, 2,
+                                    3,   0,  5, 5,  1, 1,   7,  7, 7, 1,  0,  0,  0,  0, 0, 0, 0,
+                                    5,   1,  1, 80, 2, 200, 1,  7, 3, 99, 69, 1,  1,  5, 5, 5};
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: make-corpus DIR\n");
+        return 2;
+    }
+    folder = argv[1];
+    make_messages();
+    make_tiles();
+    save("codec", "edits", edits, sizeof(edits));
+    save("codec", "one-pixel", "\1\1\1\0\0\1\1\1\2\3", 10);
+    return 0;
+}
