@@ -54,7 +54,8 @@ struct vdp_link_options {
  */
 struct vdp_link *vdp_link_connect(const struct vdp_link_options *options, GMainContext *context,
                                   const struct vdp_link_events *events, void *user_data);
-void vdp_link_free(struct vdp_link *link); /* closes; accepts NULL */
+/* Closes; what was queued still goes out, for at most two seconds. Accepts NULL. */
+void vdp_link_free(struct vdp_link *link);
 
 /*
  * Queues bytes (takes a reference to the GBytes). Call from the owner's context. Bytes of a lower
