@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/kvm/agent.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "hostd/kvm/socket.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+
+#define RETRY_MS 500
+
+struct kvm_agent {
+    int folder;
+    const char *name;
+    kvm_agent_ready_fn ready;
+    void *user_data;
+    int fd;
+    guint reader, retry;
+    char line[KVM_AGENT_MAX_LINE];
+    size_t used;
+    bool skipping; /* inside a line that is too long */
+    bool reported;
+};
+
+static gboolean try_connect(gpointer user_data);
+
+static bool
+say(struct kvm_agent *agent, const char *text)
+{
+    /* A guest that reads nothing fills the socket; what does not fit is not worth waiting for. */
+    return agent->fd >= 0 && send(agent->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+                                 (ssize_t)strlen(text);
+}
+
+static void
+hang_up(struct kvm_agent *agent)
+{
+    if (agent->reader != 0) {
+        g_source_remove(agent->reader);
+        agent->reader = 0;
+    }
+    vd_fd_clear(&agent->fd);
+    agent->used = 0;
+    agent->skipping = false;
+    if (agent->retry == 0) {
+        agent->retry = g_timeout_add(RETRY_MS, try_connect, agent);
+    }
+}
+
+/* True when the line says that the session is on the screen. */
+static bool
+line_says_ready(const char *line, size_t size)
+{
+    json_t *message = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+    const char *type = json_string_value(json_object_get(message, "type"));
+    bool ready = type != NULL &&
+                 (strcmp(type, "ready") == 0 ||
+                  (strcmp(type, "pong") == 0 && json_is_true(json_object_get(message, "ready"))));
+
+    if (type == NULL) {
+        vd_debug("agent", "a line that is no message");
+    }
+    json_decref(message);
+    return ready;
+}
+
+/* True when one of the new bytes ended a line that says ready. */
+static bool
+take(struct kvm_agent *agent, const char *data, size_t size)
+{
+    bool ready = false;
+    size_t i;
+
+    for (i = 0; i < size; i++) {
+        if (data[i] == '\n') {
+            ready = ready || (!agent->skipping && line_says_ready(agent->line, agent->used));
+            agent->used = 0;
+            agent->skipping = false;
+        } else if (agent->used == sizeof(agent->line)) {
+            agent->skipping = true;
+        } else {
+            agent->line[agent->used++] = data[i];
+        }
+    }
+    return ready;
+}
+
+static gboolean
+on_readable(gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+{
+    struct kvm_agent *agent = user_data;
+    char data[4096];
+    ssize_t size = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return G_SOURCE_CONTINUE;
+    }
+    if (size <= 0) {
+        agent->reader = 0;
+        hang_up(agent);
+        return G_SOURCE_REMOVE;
+    }
+    if (take(agent, data, (size_t)size) && !agent->reported) {
+        agent->reported = true;
+        agent->ready(agent, agent->user_data); /* may free agent: keep last */
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+try_connect(gpointer user_data)
+{
+    struct kvm_agent *agent = user_data;
+
+    agent->fd = kvm_socket_connect(agent->folder, agent->name);
+    agent->retry = 0;
+    if (agent->fd < 0) {
+        agent->fd = -1;
+        agent->retry = g_timeout_add(RETRY_MS, try_connect, agent);
+        return G_SOURCE_REMOVE;
+    }
+    agent->reader = g_unix_fd_add(agent->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, agent);
+    (void)say(agent, "{\"type\":\"ping\"}\n"); /* its answer says whether it is ready */
+    return G_SOURCE_REMOVE;
+}
+
+struct kvm_agent *
+kvm_agent_new(int folder, const char *name, kvm_agent_ready_fn ready, void *user_data)
+{
+    struct kvm_agent *agent = g_new0(struct kvm_agent, 1);
+
+    agent->folder = folder;
+    agent->name = name;
+    agent->ready = ready;
+    agent->user_data = user_data;
+    agent->fd = -1;
+    agent->retry = g_timeout_add(0, try_connect, agent);
+    return agent;
+}
+
+void
+kvm_agent_free(struct kvm_agent *agent)
+{
+    if (agent == NULL) {
+        return;
+    }
+    if (agent->reader != 0) {
+        g_source_remove(agent->reader);
+    }
+    if (agent->retry != 0) {
+        g_source_remove(agent->retry);
+    }
+    vd_fd_clear(&agent->fd);
+    g_free(agent);
+}
+
+bool
+kvm_agent_power_off(struct kvm_agent *agent)
+{
+    return agent != NULL && say(agent, "{\"type\":\"poweroff\"}\n");
+}

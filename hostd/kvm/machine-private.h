@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KVM_MACHINE_PRIVATE_H
+#define KVM_MACHINE_PRIVATE_H
+
+/* machine-private: what the files of the machine module share. */
+
+#include <gio/gio.h>
+
+#include "hostd/kvm/agent.h"
+#include "hostd/kvm/machine.h"
+#include "hostd/kvm/qmp.h"
+
+#define KVM_QMP_SOCKET    "qmp.sock"
+#define KVM_RESCUE_SOCKET "qmp-rescue.sock"
+#define KVM_AGENT_SOCKET  "agent.sock"
+#define KVM_DISK_FILE     "disk.qcow2"
+#define KVM_LOG_FILE      "machine.log"
+
+enum kvm_stop_step {
+    KVM_STOP_NONE,
+    KVM_STOP_SHUTDOWN, /* the guest was asked to end */
+    KVM_STOP_QUIT,     /* the engine was told to */
+    KVM_STOP_KILL,
+};
+
+struct kvm_machine {
+    const struct kvm_environment *environment;
+    kvm_machine_changed_fn changed;
+    void *user_data;
+    struct kvm_record record;
+    char *path;
+    int folder;        /* descriptor of path */
+    bool unsaved;      /* the record on disk is older than ours */
+    bool damaged;      /* the record cannot be read: nothing is known but the id */
+    bool mismatch;     /* something runs that is not what the record says */
+    bool verified;     /* uuid and name were compared with the running machine */
+    bool silent;       /* it has not answered when it should have */
+    bool switched_off; /* its own user did it */
+    char *text;
+
+    int pidfd;
+    guint exit_source;
+    struct kvm_qmp *qmp;
+    bool qmp_ready;
+    unsigned attempts; /* connections to the monitor that came to nothing, in a row */
+    struct kvm_agent *agent;
+    guint retry, health, boot_deadline, stop_timer, change, display_refusal;
+    enum kvm_stop_step stop_step;
+
+    /* While the disk is made. */
+    GCancellable *cancellable;
+    char *kernel, *initrd, *cmdline, *disk; /* what the image brings; paths */
+
+    int display_fd; /* the end that is going to the machine */
+    int display_far;
+    unsigned display_count;
+    kvm_machine_display_fn display_done;
+    void *display_user_data;
+};
+
+/* machine.c */
+struct kvm_machine *kvm_machine_new(const struct kvm_environment *environment, const char *id,
+                                    kvm_machine_changed_fn changed, void *user_data);
+void kvm_machine_set_text(struct kvm_machine *machine, const char *text); /* NULL: none */
+void kvm_machine_set_stage(struct kvm_machine *machine, enum kvm_stage stage, const char *text);
+bool kvm_machine_save(struct kvm_machine *machine);        /* false: not on disk, unsaved is set */
+void kvm_machine_note_change(struct kvm_machine *machine); /* tells the owner, from the loop */
+char *kvm_machine_log_tail(struct kvm_machine *machine);   /* the last line or two; g_free() */
+void kvm_machine_drop_source(guint *source);
+
+/* machine-boot.c */
+void kvm_machine_boot(struct kvm_machine *machine);
+
+/* machine-watch.c */
+bool kvm_machine_watch_process(struct kvm_machine *machine); /* false: it has already ended */
+void kvm_machine_connect(struct kvm_machine *machine);
+void kvm_machine_disconnect(struct kvm_machine *machine);
+void kvm_machine_fail_display(struct kvm_machine *machine, const char *text);
+void kvm_machine_became_ready(struct kvm_machine *machine);
+void kvm_machine_arm_boot_deadline(struct kvm_machine *machine);
+pid_t kvm_machine_find_process(struct kvm_machine *machine); /* by its uuid; 0: none */
+
+/* machine-stop.c */
+void kvm_machine_resume_stop(struct kvm_machine *machine);
+void kvm_machine_ended(struct kvm_machine *machine);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KVM_MACHINE_H
+#define KVM_MACHINE_H
+
+/*
+ * machine: the life of one desktop's virtual machine.
+ *
+ * Start, adoption after a restart of hostd, stop, and what can be said about it in between. Never
+ * blocks for longer than launch needs; belongs to the main loop's thread; callbacks run from the
+ * loop. Nothing but kvm_machine_stop() ends a machine: freeing one leaves it running for adoption.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hostd/kvm/probe.h"
+#include "hostd/kvm/record.h"
+#include "protocol/launch/launch.h"
+
+enum kvm_state {
+    KVM_STATE_STARTING, /* on its way */
+    KVM_STATE_READY,    /* a user may have it */
+    KVM_STATE_STOPPING,
+    KVM_STATE_GONE,    /* ended on order or by its own user; nothing is left */
+    KVM_STATE_FAILED,  /* text says why */
+    KVM_STATE_UNKNOWN, /* it may run, but it does not answer or is not what the record says */
+};
+
+/* What all machines of a host share; borrowed, must outlive them. */
+struct kvm_environment {
+    struct vd_launch *launch;
+    const char *desktops; /* folder with one folder a desktop */
+    const char *images;   /* folder with NAME/REVISION */
+    const char *boot_id;
+    enum kvm_accel accel;   /* what the probe found */
+    const char *accel_text; /* its sentence */
+    unsigned boot_ms;       /* until a guest has to be ready */
+    unsigned shutdown_ms;   /* what a guest gets for an orderly end */
+    unsigned quit_ms;       /* what the engine gets to end after that, before it is killed */
+};
+
+/* What an image revision brings to a machine; file names inside its folder, NULL for none. */
+struct kvm_image {
+    const char *disk, *kernel, *initrd, *cmdline;
+    bool agent;
+};
+
+/* What is to be started; borrowed during the call. */
+struct kvm_order {
+    const char *id, *pool, *image;
+    unsigned revision, slot;
+    uint64_t epoch;
+    unsigned cpu, memory_mb;
+    bool want_kvm; /* refuse anything slower */
+    struct kvm_image files;
+};
+
+struct kvm_machine;
+
+/* Something that a report shows has changed. Must not free the machine. */
+typedef void (*kvm_machine_changed_fn)(struct kvm_machine *machine, void *user_data);
+
+/* Starts a new machine. Never NULL: what goes wrong at once is a machine in state FAILED. */
+struct kvm_machine *kvm_machine_start(const struct kvm_environment *environment,
+                                      const struct kvm_order *order, kvm_machine_changed_fn changed,
+                                      void *user_data);
+
+/*
+ * Takes up the machine whose folder is called id. NULL when there is proof that none was ever
+ * started there: the folder may go. A machine is taken up for good only if boot id, pid, start
+ * time, uuid and epoch all match; else it is UNKNOWN and left alone.
+ */
+struct kvm_machine *kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
+                                      kvm_machine_changed_fn changed, void *user_data);
+
+/* Lets go of it; the machine itself runs on. Accepts NULL. */
+void kvm_machine_free(struct kvm_machine *machine);
+
+/*
+ * Ends the machine: an orderly shutdown first when polite, then the engine is told to quit, then it
+ * is killed, each step with its time. Its disk is removed. Idempotent.
+ */
+void kvm_machine_stop(struct kvm_machine *machine, bool polite);
+
+/* Writes down a higher epoch; false when that cannot be done, then nothing may be done in its name.
+ */
+bool kvm_machine_raise_epoch(struct kvm_machine *machine, uint64_t epoch);
+
+/* Writes the record again if an earlier write failed, and keeps the log short. Every few seconds.
+ */
+void kvm_machine_tend(struct kvm_machine *machine);
+
+/* Removes what is left of a GONE or FAILED machine without a process: the folder, then free it. */
+void kvm_machine_remove_folder(const struct kvm_environment *environment, const char *id);
+
+enum kvm_state kvm_machine_state(const struct kvm_machine *machine);
+const char *kvm_state_name(enum kvm_state state);
+const char *kvm_machine_text(const struct kvm_machine *machine); /* "" or why; borrowed */
+const struct kvm_record *kvm_machine_record(const struct kvm_machine *machine);
+const char *kvm_machine_folder(const struct kvm_machine *machine); /* path */
+bool kvm_machine_is_settled(const struct kvm_machine *machine); /* adoption has come to a result */
+bool kvm_machine_has_process(const struct kvm_machine *machine);
+
+/* True while kvm_machine_display() makes sense. */
+bool kvm_machine_takes_display(const struct kvm_machine *machine);
+
+/* fd is a connected socket that the callee now owns, or -1 and text says why. */
+typedef void (*kvm_machine_display_fn)(int fd, const char *text, void *user_data);
+
+/*
+ * Connects a fresh socket to the machine's screen, keyboard and pointer; an earlier one is cut.
+ * done is called once, from the loop, unless kvm_machine_cancel_display() or a free comes first.
+ */
+void kvm_machine_display(struct kvm_machine *machine, kvm_machine_display_fn done, void *user_data);
+void kvm_machine_cancel_display(struct kvm_machine *machine);
+
+#endif
