@@ -14,9 +14,7 @@ mkdir -p "$build/findings" || exit 2
 ran=0
 failed=0
 for fuzzer in "$build"/fuzz-*; do
-	if [ ! -f "$fuzzer" ] || [ ! -x "$fuzzer" ]; then
-		continue
-	fi
+	[ -f "$fuzzer" ] && [ -x "$fuzzer" ] || continue
 	name=${fuzzer##*/fuzz-}
 	corpus=$work/$name
 	mkdir -p "$corpus"

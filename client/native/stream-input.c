@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/native/stream-private.h"
+
+#include <string.h>
+
+#include "protocol/base/clock.h"
+
+#define MAX_UNSENT_MOVES (64u * 1024u) /* bytes; beyond it only the newest position matters */
+
+static uint32_t
+input_time(void)
+{
+    return (uint32_t)vd_monotonic_us();
+}
+
+void
+client_stream_key(struct client_stream *stream, uint16_t code, bool down)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_key key = {.time_us = input_time(), .code = code, .down = down};
+
+    if (!stream->live)
+        return;
+    key.serial = ++stream->serial;
+    vdp_put_key(&buffer, &key);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
+client_stream_pointer(struct client_stream *stream, uint16_t x, uint16_t y)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_pointer pointer = {.time_us = input_time(), .x = x, .y = y};
+
+    if (!stream->live || vdp_link_unsent(stream->link) > MAX_UNSENT_MOVES)
+        return;
+    pointer.serial = ++stream->serial;
+    vdp_put_pointer(&buffer, &pointer);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
+client_stream_button(struct client_stream *stream, uint8_t button, bool down)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_button press = {.time_us = input_time(), .button = button, .down = down};
+
+    if (!stream->live)
+        return;
+    press.serial = ++stream->serial;
+    vdp_put_button(&buffer, &press);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
+client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_wheel wheel = {.time_us = input_time(), .dx = dx, .dy = dy};
+
+    if (!stream->live || (dx == 0 && dy == 0))
+        return;
+    wheel.serial = ++stream->serial;
+    vdp_put_wheel(&buffer, &wheel);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
+client_stream_release_all(struct client_stream *stream)
+{
+    struct vdp_buffer buffer = {0};
+
+    if (!stream->live)
+        return;
+    vdp_put_release_all(&buffer);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
+client_stream_set_size(struct client_stream *stream, uint16_t width, uint16_t height,
+                       uint16_t scale)
+{
+    struct vdp_buffer buffer = {0};
+
+    stream->wanted = (struct vdp_set_size){width, height, scale ? scale : 120};
+    if (!stream->live || width == 0 || height == 0)
+        return;
+    vdp_put_set_size(&buffer, &stream->wanted);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
+client_stream_goaway(struct client_stream *stream, enum vdp_goaway_reason reason, const char *text)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_goaway goaway = {
+        .reason = (uint8_t)reason,
+        .text = text,
+        .text_size = strlen(text),
+    };
+
+    vdp_put_goaway(&buffer, &goaway);
+    stream_send(stream, &buffer, VDP_CHANNEL_CONTROL);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLIENT_STREAM_PRIVATE_H
+#define CLIENT_STREAM_PRIVATE_H
+
+/* stream-private: what stream.c (life), stream-records.c (from the host) and stream-input.c share.
+ */
+
+#include "client/native/stream.h"
+
+#define STREAM_MAX_PENDING 64u /* frames handed out and not acknowledged */
+
+struct stream_pending {
+    uint32_t frame;
+    unsigned decode_us;
+    int64_t decoded_us; /* when, CLOCK_MONOTONIC */
+};
+
+struct client_stream {
+    int refs; /* one of the owner, one while records are worked through */
+    bool dead;
+    bool opened; /* the link */
+    bool live;   /* HELLO came */
+    struct vdp_link *link;
+    struct vdp_framer *framer;
+    struct vdp_decoder *decoder; /* borrowed */
+    GMainContext *context;
+    GSource *tick;
+    GSource *ack_late;
+    const struct client_stream_events *events;
+    void *user_data;
+    char *ticket; /* wiped when sent */
+    struct vdp_set_size wanted;
+    struct vdp_surface surface;
+    bool has_surface;
+    int64_t started_us;
+    int64_t heard_us;
+    int64_t pinged_us;
+    uint32_t serial;
+    struct stream_pending pending[STREAM_MAX_PENDING];
+    unsigned pending_count;
+    struct client_cursors cursors;
+    struct client_stream_stats stats;
+};
+
+/* Queues what buffer holds and clears it. */
+void stream_send(struct client_stream *stream, struct vdp_buffer *buffer, uint8_t channel);
+/* Ends the stream: calls closed at most once. */
+void stream_finish(struct client_stream *stream, const struct client_stream_end *end);
+/* Starts the time in which the owner should report the frame as presented. */
+void stream_expect_present(struct client_stream *stream);
+/* Works on one record of the host: 0 or an enum vdp_error. May end or free the stream. */
+int stream_record(struct client_stream *stream, const struct vdp_record *record);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLIENT_STREAM_H
+#define CLIENT_STREAM_H
+
+/*
+ * stream: one connection to one desktop, from ticket to pixels and back with input.
+ *
+ * Runs in one GMainContext. A host that sends nonsense, or nothing for 6 s, ends the stream and
+ * nothing else. Any callback may free the stream.
+ */
+
+#include <gio/gio.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/native/cursor.h"
+#include "protocol/codec/codec.h"
+#include "protocol/link/link.h"
+
+struct client_stream;
+
+enum client_stream_cause {
+    CLIENT_STREAM_LOST,      /* closed, dead or unreachable: try again */
+    CLIENT_STREAM_NONSENSE,  /* the host broke the protocol */
+    CLIENT_STREAM_UNTRUSTED, /* the certificate does not verify */
+    CLIENT_STREAM_GOAWAY,    /* the other side said why */
+};
+
+struct client_stream_end {
+    enum client_stream_cause cause;
+    enum vdp_goaway_reason goaway; /* of GOAWAY */
+    unsigned retry_ms;             /* of GOAWAY */
+    const char *text; /* borrowed, valid UTF-8, never NULL; a peer may have written it */
+};
+
+struct client_frame {
+    uint32_t id;
+    uint32_t input_serial;
+    bool key;
+    bool settled;
+    struct vdp_rect dirty;
+    unsigned decode_us;
+    size_t size; /* bytes of operations */
+};
+
+struct client_stream_stats {
+    uint64_t bytes_in;
+    uint64_t frames;
+    uint64_t decode_us;  /* sum */
+    unsigned rtt_us;     /* last; 0 before the first PONG */
+    unsigned capture_us; /* last: damage to encoded at the host */
+};
+
+struct client_stream_events {
+    void (*live)(void *user_data);
+    void (*surface)(uint16_t width, uint16_t height, void *user_data);
+    /* After decoding; answer with client_stream_presented() once it was shown. */
+    void (*frame)(const struct client_frame *frame, void *user_data);
+    void (*cursor)(void *user_data);
+    void (*warp)(uint16_t x, uint16_t y, void *user_data);                /* may be NULL */
+    void (*closed)(const struct client_stream_end *end, void *user_data); /* once and last */
+};
+
+struct client_stream_options {
+    const char *url; /* wss://host:port/stream */
+    const char *ca_pem;
+    const char *ticket;
+    uint16_t width, height; /* wanted size of the desktop in pixels; 0: as it is */
+    uint16_t scale;         /* in 1/120; 0 means 120 */
+};
+
+/* decoder (which keeps the picture between streams) and events are borrowed. Never NULL. */
+struct client_stream *client_stream_new(const struct client_stream_options *options,
+                                        struct vdp_decoder *decoder, GMainContext *context,
+                                        const struct client_stream_events *events, void *user_data);
+void client_stream_free(struct client_stream *stream); /* accepts NULL */
+
+/* Acknowledges every frame that was handed out. Called late or never, a timer does it. */
+void client_stream_presented(struct client_stream *stream);
+
+/* Input; nothing is sent before the stream is live. */
+void client_stream_key(struct client_stream *stream, uint16_t code, bool down);
+void client_stream_pointer(struct client_stream *stream, uint16_t x, uint16_t y);
+void client_stream_button(struct client_stream *stream, uint8_t button, bool down);
+void client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy);
+void client_stream_release_all(struct client_stream *stream);
+void client_stream_set_size(struct client_stream *stream, uint16_t width, uint16_t height,
+                            uint16_t scale);
+/* Says goodbye; free the stream afterwards. */
+void client_stream_goaway(struct client_stream *stream, enum vdp_goaway_reason reason,
+                          const char *text);
+
+const struct client_cursor *client_stream_cursor(const struct client_stream *stream);
+const struct client_stream_stats *client_stream_stats(const struct client_stream *stream);
+
+#endif
