@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/streamer/control.h"
+
+#include <gio/gio.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostd/streamer/capture-dbus.h"
+#include "hostd/streamer/streamer.h"
+#include "protocol/base/log.h"
+#include "protocol/link/channel.h"
+
+#define STATS_SECONDS 5 /* status without a change, while somebody looks */
+
+struct streamer_control {
+    struct streamer *streamer;
+    GSource *accept;
+    struct vdp_channel_conn *conn; /* the newest controller, or NULL */
+    GSource *timer;
+};
+
+static const char *
+get_text(json_t *message, const char *key)
+{
+    return json_string_value(json_object_get(message, key));
+}
+
+static json_t *
+describe_stats(const struct streamer_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:i, s:i, s:i}", "frames", (json_int_t)stats->frames,
+                     "bytes", (json_int_t)stats->bytes, "tiles_sent", (json_int_t)stats->tiles_sent,
+                     "tiles_compared", (json_int_t)stats->tiles_compared, "encode_p50_us",
+                     (int)stats->encode_p50_us, "rtt_us", (int)stats->rtt_us, "unacked",
+                     (int)stats->unacked);
+}
+
+static void
+send_status(struct streamer_control *control)
+{
+    struct streamer_status status;
+
+    if (control->conn == NULL) {
+        return;
+    }
+    streamer_status(control->streamer, &status);
+    vdp_channel_send(control->conn,
+                     json_pack("{s:s, s:b, s:i, s:i, s:s?, s:s, s:s?, s:s, s:o}", "type", "status",
+                               "display", (int)status.display, "width", (int)status.width, "height",
+                               (int)status.height, "stream", status.stream, "state", status.state,
+                               "next", status.next, "text", status.text, "stats",
+                               describe_stats(&status.stats)),
+                     -1);
+}
+
+static void
+streamer_changed(void *user_data)
+{
+    send_status(user_data);
+}
+
+static gboolean
+report_stats(gpointer data)
+{
+    struct streamer_control *control = data;
+    struct streamer_status status;
+
+    streamer_status(control->streamer, &status);
+    if (strcmp(status.state, "streaming") == 0) {
+        send_status(control);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+take_display(struct streamer_control *control, int fd)
+{
+    if (fd < 0) {
+        vd_warning("control", "a display without a descriptor");
+        return;
+    }
+    streamer_set_capture(control->streamer,
+                         capture_dbus_new(fd, streamer_capture_events(), control->streamer));
+}
+
+static void
+take_dial(struct streamer_control *control, json_t *message)
+{
+    struct streamer_dial dial = {.stream = get_text(message, "stream"),
+                                 .url = get_text(message, "url"),
+                                 .token = get_text(message, "token"),
+                                 .ca = get_text(message, "ca")};
+    const char *problem = streamer_dial_check(&dial);
+
+    if (problem != NULL) {
+        vd_warning("control", "dial refused: %s", problem);
+        return;
+    }
+    streamer_dial(control->streamer, &dial);
+}
+
+static void
+take_hangup(struct streamer_control *control, json_t *message)
+{
+    const char *stream = get_text(message, "stream");
+    const char *text = get_text(message, "text");
+    json_int_t reason = json_integer_value(json_object_get(message, "reason"));
+
+    if (stream == NULL || reason < VDP_GOAWAY_ENDED || reason > VDP_GOAWAY_TIMEOUT) {
+        vd_warning("control", "hangup without a stream or with an unknown reason");
+        return;
+    }
+    streamer_hangup(control->streamer, stream, (enum vdp_goaway_reason)reason,
+                    text != NULL ? text : "");
+}
+
+static void
+take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_data)
+{
+    struct streamer_control *control = user_data;
+    const char *type = get_text(message, "type");
+    char quoted[4 * VD_LOG_QUOTE_MAX + 4];
+
+    (void)conn;
+    if (type != NULL && strcmp(type, "display") == 0) {
+        take_display(control, fd);
+        return;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (type != NULL && strcmp(type, "dial") == 0) {
+        take_dial(control, message);
+    } else if (type != NULL && strcmp(type, "hangup") == 0) {
+        take_hangup(control, message);
+    } else if (type != NULL) {
+        vd_warning("control", "unknown message %s",
+                   vd_log_quote(quoted, sizeof(quoted), type, strlen(type)));
+    }
+}
+
+static void
+controller_left(struct vdp_channel_conn *conn, const char *text, void *user_data)
+{
+    struct streamer_control *control = user_data;
+
+    vd_info("control", "the controller left: %s", text);
+    vdp_channel_free(conn);
+    control->conn = NULL;
+}
+
+static const struct vdp_channel_events channel_events = {
+    .message = take_message,
+    .closed = controller_left,
+};
+
+static void
+take_controller(int fd, void *user_data)
+{
+    struct streamer_control *control = user_data;
+
+    vdp_channel_free(control->conn);
+    control->conn =
+        vdp_channel_new(fd, g_main_context_get_thread_default(), &channel_events, control);
+    send_status(control);
+}
+
+struct streamer_control *
+streamer_control_new(int listen_fd)
+{
+    struct streamer_control *control = g_new0(struct streamer_control, 1);
+
+    control->streamer = streamer_new(streamer_changed, control);
+    if (control->streamer == NULL) {
+        close(listen_fd);
+        g_free(control);
+        return NULL;
+    }
+    control->accept = vdp_channel_accept_source(listen_fd, g_main_context_get_thread_default(),
+                                                take_controller, control);
+    control->timer = g_timeout_source_new_seconds(STATS_SECONDS);
+    g_source_set_callback(control->timer, report_stats, control, NULL);
+    g_source_attach(control->timer, g_main_context_get_thread_default());
+    return control;
+}
+
+void
+streamer_control_free(struct streamer_control *control)
+{
+    if (control == NULL) {
+        return;
+    }
+    g_source_destroy(control->timer);
+    g_source_unref(control->timer);
+    g_source_destroy(control->accept);
+    g_source_unref(control->accept);
+    vdp_channel_free(control->conn);
+    streamer_free(control->streamer);
+    g_free(control);
+}
+
+struct streamer *
+streamer_control_streamer(struct streamer_control *control)
+{
+    return control->streamer;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/streamer/encode.h"
+
+#include <glib.h>
+
+#include "protocol/base/clock.h"
+#include "protocol/codec/codec.h"
+
+struct streamer_encode {
+    streamer_encoded_fn encoded;
+    void *user_data;
+    GThreadPool *pool; /* one thread */
+    GSource *done;     /* ready when the job ended */
+    bool busy;         /* main thread */
+
+    /* The worker's while busy, else the main thread's. */
+    struct vdp_encoder *encoder;
+    struct streamer_picture picture;
+    uint16_t width, height; /* of the encoder's surface */
+    struct streamer_shadow *shadow;
+    bool reset;
+    struct streamer_encode_result result;
+};
+
+static int
+fit_encoder(struct streamer_encode *encode)
+{
+    int result = 0;
+
+    if (encode->picture.width != encode->width || encode->picture.height != encode->height) {
+        result = vdp_encoder_resize(encode->encoder, encode->picture.width, encode->picture.height);
+        encode->width = result == 0 ? encode->picture.width : 0;
+        encode->height = result == 0 ? encode->picture.height : 0;
+    }
+    if (encode->reset) {
+        vdp_encoder_reset(encode->encoder);
+    }
+    return result;
+}
+
+static int
+encode_picture(struct streamer_encode *encode)
+{
+    struct streamer_encode_result *result = &encode->result;
+    struct streamer_damage damage;
+    struct vdp_encode_stats stats = {0};
+    struct vdp_image image;
+    int64_t start_us;
+    int tiles;
+
+    if (!streamer_shadow_take(encode->shadow, &encode->picture, &damage, &result->since_us)) {
+        return VDP_ERR_NOMEM;
+    }
+    result->width = encode->picture.width;
+    result->height = encode->picture.height;
+    start_us = vd_monotonic_us();
+    tiles = fit_encoder(encode);
+    if (tiles < 0) {
+        return tiles;
+    }
+    image = (struct vdp_image){encode->picture.pixels, (size_t)encode->picture.width * 4,
+                               encode->picture.width, encode->picture.height};
+    tiles = vdp_encoder_frame(encode->encoder, &image, damage.rects, damage.count, &result->ops,
+                              &result->key, &stats);
+    if (tiles < 0) {
+        /* The encoder and the client may differ now. */
+        vdp_encoder_reset(encode->encoder);
+    }
+    result->tiles_compared = stats.tiles_compared;
+    result->encode_us = (uint32_t)(vd_monotonic_us() - start_us);
+    return tiles;
+}
+
+static void
+run_job(gpointer data, gpointer user_data)
+{
+    struct streamer_encode *encode = user_data;
+
+    (void)data;
+    encode->result.tiles = encode_picture(encode);
+    g_source_set_ready_time(encode->done, 0);
+}
+
+static gboolean
+dispatch_done(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)source;
+    return callback(data);
+}
+
+static GSourceFuncs done_funcs = {.dispatch = dispatch_done};
+
+static gboolean
+finish_job(gpointer data)
+{
+    struct streamer_encode *encode = data;
+    struct streamer_encode_result result = encode->result;
+
+    g_source_set_ready_time(encode->done, -1);
+    encode->result = (struct streamer_encode_result){0};
+    streamer_shadow_unref(encode->shadow);
+    encode->shadow = NULL;
+    encode->busy = false;
+    encode->encoded(&result, encode->user_data);
+    return G_SOURCE_CONTINUE;
+}
+
+struct streamer_encode *
+streamer_encode_new(streamer_encoded_fn encoded, void *user_data)
+{
+    struct vdp_encoder *encoder = vdp_encoder_new();
+    struct streamer_encode *encode;
+
+    if (encoder == NULL) {
+        return NULL;
+    }
+    encode = g_new0(struct streamer_encode, 1);
+    encode->encoder = encoder;
+    encode->encoded = encoded;
+    encode->user_data = user_data;
+    encode->pool = g_thread_pool_new(run_job, encode, 1, TRUE, NULL);
+    encode->done = g_source_new(&done_funcs, sizeof(GSource));
+    g_source_set_callback(encode->done, finish_job, encode, NULL);
+    g_source_set_ready_time(encode->done, -1);
+    g_source_attach(encode->done, g_main_context_get_thread_default());
+    return encode;
+}
+
+void
+streamer_encode_free(struct streamer_encode *encode)
+{
+    if (encode == NULL) {
+        return;
+    }
+    g_thread_pool_free(encode->pool, FALSE, TRUE);
+    g_source_destroy(encode->done);
+    g_source_unref(encode->done);
+    vdp_buffer_clear(&encode->result.ops);
+    streamer_shadow_unref(encode->shadow);
+    streamer_picture_clear(&encode->picture);
+    vdp_encoder_free(encode->encoder);
+    g_free(encode);
+}
+
+bool
+streamer_encode_is_busy(const struct streamer_encode *encode)
+{
+    return encode->busy;
+}
+
+void
+streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow, bool reset,
+                      uint32_t generation, uint32_t input_serial)
+{
+    g_assert(!encode->busy);
+    encode->busy = true;
+    encode->shadow = streamer_shadow_ref(shadow);
+    encode->reset = reset;
+    encode->result.generation = generation;
+    encode->result.input_serial = input_serial;
+    g_thread_pool_push(encode->pool, encode, NULL);
+}

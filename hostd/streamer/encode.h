@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STREAMER_ENCODE_H
+#define STREAMER_ENCODE_H
+
+/*
+ * encode: one frame at a time on a worker thread. See pump.h for who owns what when.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hostd/streamer/shadow.h"
+#include "protocol/wire/buffer.h"
+
+struct streamer_encode;
+
+struct streamer_encode_result {
+    uint32_t generation; /* as given to start */
+    int tiles;           /* sent, or a negative enum vdp_error */
+    bool key;
+    uint16_t width, height;
+    uint32_t input_serial; /* as given to start */
+    uint32_t encode_us;    /* time of the codec alone */
+    int64_t since_us;      /* oldest damage in this frame; 0 when none */
+    uint32_t tiles_compared;
+    struct vdp_buffer ops; /* the callee clears it */
+};
+
+typedef void (*streamer_encoded_fn)(struct streamer_encode_result *result, void *user_data);
+
+/* encoded is called in the thread-default main context of the caller. NULL when memory is short. */
+struct streamer_encode *streamer_encode_new(streamer_encoded_fn encoded, void *user_data);
+/* Waits for a running job; encoded is not called any more. Accepts NULL. */
+void streamer_encode_free(struct streamer_encode *encode);
+
+bool streamer_encode_is_busy(const struct streamer_encode *encode);
+/* Starts a job; never while one runs. reset makes it a key frame. */
+void streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow,
+                           bool reset, uint32_t generation, uint32_t input_serial);
+
+#endif

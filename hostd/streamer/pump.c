@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/streamer/pump.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hostd/streamer/cursors.h"
+#include "hostd/streamer/encode.h"
+#include "hostd/streamer/pacing.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+
+#define REFRESH_INTERVAL_US 250000
+#define RETRY_US            1000000        /* after the encoder had no memory */
+#define SAMPLES             128u           /* encode times kept */
+#define CURSOR_LIMIT        (512u * 1024u) /* bytes: a guest that changes its cursor without end */
+#define SURFACE_ID          0u
+
+struct streamer_pump {
+    struct capture *capture; /* borrowed, or NULL */
+    struct streamer_encode *encode;
+    GSource *timer;
+
+    const struct streamer_sink *sink; /* NULL: nobody is there */
+    void *user_data;
+    uint32_t generation;    /* counts connections, so that a job knows for which it worked */
+    uint16_t width, height; /* of the last SURFACE; 0 before the first */
+    bool needs_reset;       /* next frame is a key frame */
+    bool is_settled;        /* the last frame that was sent had that flag */
+    int64_t refreshed_us;   /* when a frame that starts anew was last encoded */
+    int64_t retry_us;       /* no job before */
+    uint32_t cursor_seen;   /* serial of the shadow */
+    size_t cursor_queued;   /* bytes of cursor records since the line was last empty */
+    struct streamer_cursors cursors;
+    struct streamer_pacing pacing;
+
+    struct streamer_stats stats;
+    uint32_t samples_us[SAMPLES];
+    uint32_t sample_count;
+};
+
+static void step(struct streamer_pump *pump);
+
+static gboolean
+dispatch_timer(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)source;
+    return callback(data);
+}
+
+static GSourceFuncs timer_funcs = {.dispatch = dispatch_timer};
+
+static gboolean
+run_timer(gpointer data)
+{
+    struct streamer_pump *pump = data;
+
+    g_source_set_ready_time(pump->timer, -1);
+    step(pump);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Sends and empties buffer. */
+static void
+send_buffer(struct streamer_pump *pump, struct vdp_buffer *buffer, uint8_t channel)
+{
+    GBytes *bytes;
+
+    if (buffer->error != 0 || buffer->size == 0) {
+        vdp_buffer_clear(buffer);
+        return;
+    }
+    bytes = g_bytes_new_with_free_func(buffer->data, buffer->size, free, buffer->data);
+    pump->stats.bytes += buffer->size;
+    *buffer = (struct vdp_buffer){0};
+    pump->sink->send(bytes, channel, pump->user_data);
+    g_bytes_unref(bytes);
+}
+
+static void
+send_cursor(struct streamer_pump *pump)
+{
+    struct streamer_cursor cursor = {0};
+    struct vdp_buffer out = {0};
+    struct vdp_cursor_use use = {0};
+    bool is_new = false;
+
+    if (pump->cursor_queued > CURSOR_LIMIT) {
+        if (pump->sink->unsent(pump->user_data) > 0) {
+            return; /* drained() comes back here */
+        }
+        pump->cursor_queued = 0;
+    }
+    if (!streamer_shadow_take_cursor(capture_shadow(pump->capture), &pump->cursor_seen, &cursor)) {
+        return;
+    }
+    use.visible = cursor.visible;
+    if (cursor.rgba == NULL) {
+        /* Hidden before it ever had a shape: there is nothing that could be named. */
+        return;
+    }
+    use.id = streamer_cursors_find(&pump->cursors, &cursor, &is_new);
+    if (is_new) {
+        struct vdp_cursor_shape shape = {use.id,       cursor.width, cursor.height,
+                                         cursor.hot_x, cursor.hot_y, cursor.rgba};
+
+        vdp_put_cursor_shape(&out, &shape);
+    }
+    vdp_put_cursor_use(&out, &use);
+    pump->cursor_queued += out.size;
+    send_buffer(pump, &out, VDP_CHANNEL_CURSOR);
+}
+
+static void
+send_surface(struct streamer_pump *pump, uint16_t width, uint16_t height)
+{
+    struct vdp_surface surface = {SURFACE_ID, width, height};
+    struct vdp_buffer out = {0};
+
+    if (pump->width == width && pump->height == height) {
+        return;
+    }
+    pump->width = width;
+    pump->height = height;
+    vdp_put_surface(&out, &surface);
+    send_buffer(pump, &out, VDP_CHANNEL_DISPLAY);
+}
+
+static void
+send_frame(struct streamer_pump *pump, const struct streamer_encode_result *result, bool settled)
+{
+    int64_t now_us = vd_monotonic_us();
+    int64_t capture_us = result->since_us > 0 ? now_us - result->since_us : 0;
+    struct vdp_frame frame = {0};
+    struct vdp_buffer out = {0};
+
+    frame.id = streamer_pacing_sent(&pump->pacing, now_us);
+    frame.input_serial = result->input_serial;
+    frame.capture_us = capture_us < UINT32_MAX ? (uint32_t)capture_us : UINT32_MAX;
+    frame.surface = SURFACE_ID;
+    frame.flags = (uint8_t)((result->key ? VDP_FRAME_KEY : 0) | (settled ? VDP_FRAME_SETTLED : 0));
+    frame.ops = result->ops.data;
+    frame.ops_size = result->ops.size;
+    if (vdp_put_frame(&out, &frame) < 0) {
+        /* The client misses what the encoder believes it has. */
+        vd_warning("pump", "no memory for a frame of %zu bytes", frame.ops_size);
+        vdp_buffer_clear(&out);
+        pump->needs_reset = true;
+        return;
+    }
+    pump->is_settled = settled;
+    pump->stats.frames++;
+    send_buffer(pump, &out, VDP_CHANNEL_DISPLAY);
+}
+
+static void
+count_job(struct streamer_pump *pump, const struct streamer_encode_result *result)
+{
+    pump->stats.tiles_sent += (uint64_t)result->tiles;
+    pump->stats.tiles_compared += result->tiles_compared;
+    if (result->tiles > 0) {
+        pump->samples_us[pump->sample_count++ % SAMPLES] = result->encode_us;
+    }
+}
+
+static void
+take_encoded(struct streamer_encode_result *result, void *user_data)
+{
+    struct streamer_pump *pump = user_data;
+    bool settled;
+
+    if (pump->sink == NULL || result->generation != pump->generation) {
+        /* Its client has gone; the next one starts with a key frame. */
+        vdp_buffer_clear(&result->ops);
+        step(pump);
+        return;
+    }
+    if (result->tiles < 0) {
+        vd_warning("pump", "cannot encode: %s", vdp_strerror(result->tiles));
+        pump->needs_reset = true;
+        pump->retry_us = vd_monotonic_us() + RETRY_US;
+    } else {
+        count_job(pump, result);
+        settled = pump->capture != NULL && !pump->needs_reset &&
+                  streamer_shadow_damaged_since(capture_shadow(pump->capture)) == 0;
+        /* An unchanged picture is news only when the last frame had promised more. */
+        if (result->tiles > 0 || result->key || (settled && !pump->is_settled)) {
+            send_surface(pump, result->width, result->height);
+            send_frame(pump, result, settled);
+        }
+    }
+    vdp_buffer_clear(&result->ops);
+    step(pump);
+}
+
+/* The one place that decides what happens next; called after everything that may matter. */
+static void
+step(struct streamer_pump *pump)
+{
+    struct streamer_shadow *shadow;
+    uint16_t width;
+    uint16_t height;
+    int64_t now_us = vd_monotonic_us();
+    int64_t since_us;
+    int64_t wait_us;
+
+    if (pump->sink == NULL || pump->capture == NULL) {
+        return;
+    }
+    shadow = capture_shadow(pump->capture);
+    send_cursor(pump);
+    if (streamer_encode_is_busy(pump->encode) || !streamer_shadow_size(shadow, &width, &height)) {
+        return;
+    }
+    since_us = streamer_shadow_damaged_since(shadow);
+    if (since_us == 0 && !pump->needs_reset) {
+        return;
+    }
+    if (pump->needs_reset) {
+        since_us = now_us - STREAMER_GATHER_US;
+    }
+    wait_us =
+        streamer_pacing_next(&pump->pacing, since_us, pump->sink->unsent(pump->user_data), now_us);
+    if (wait_us == 0 && now_us < pump->retry_us) {
+        wait_us = pump->retry_us - now_us;
+    }
+    if (wait_us != 0) {
+        g_source_set_ready_time(pump->timer, wait_us > 0 ? now_us + wait_us : -1);
+        return;
+    }
+    streamer_encode_start(pump->encode, shadow, pump->needs_reset, pump->generation,
+                          capture_input_serial(pump->capture));
+    if (pump->needs_reset) {
+        pump->refreshed_us = now_us;
+        pump->needs_reset = false;
+    }
+}
+
+struct streamer_pump *
+streamer_pump_new(void)
+{
+    struct streamer_pump *pump = g_new0(struct streamer_pump, 1);
+
+    pump->encode = streamer_encode_new(take_encoded, pump);
+    if (pump->encode == NULL) {
+        g_free(pump);
+        return NULL;
+    }
+    pump->timer = g_source_new(&timer_funcs, sizeof(GSource));
+    g_source_set_callback(pump->timer, run_timer, pump, NULL);
+    g_source_set_ready_time(pump->timer, -1);
+    g_source_attach(pump->timer, g_main_context_get_thread_default());
+    return pump;
+}
+
+void
+streamer_pump_free(struct streamer_pump *pump)
+{
+    if (pump == NULL) {
+        return;
+    }
+    streamer_encode_free(pump->encode);
+    g_source_destroy(pump->timer);
+    g_source_unref(pump->timer);
+    streamer_cursors_clear(&pump->cursors);
+    g_free(pump);
+}
+
+void
+streamer_pump_set_capture(struct streamer_pump *pump, struct capture *capture)
+{
+    pump->capture = capture;
+    pump->cursor_seen = 0;
+    pump->needs_reset = true;
+    if (capture != NULL) {
+        capture_pace(capture, pump->sink != NULL);
+        step(pump);
+    }
+}
+
+void
+streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sink, void *user_data)
+{
+    pump->sink = sink;
+    pump->user_data = user_data;
+    pump->generation++;
+    pump->width = 0;
+    pump->height = 0;
+    pump->needs_reset = true;
+    pump->is_settled = false;
+    pump->refreshed_us = 0;
+    pump->retry_us = 0;
+    pump->cursor_queued = 0;
+    pump->cursor_seen = 0;
+    streamer_cursors_clear(&pump->cursors);
+    streamer_pacing_init(&pump->pacing);
+    if (pump->capture != NULL) {
+        capture_pace(pump->capture, true);
+    }
+    step(pump);
+}
+
+void
+streamer_pump_detach(struct streamer_pump *pump)
+{
+    pump->sink = NULL;
+    g_source_set_ready_time(pump->timer, -1);
+    if (pump->capture != NULL) {
+        capture_pace(pump->capture, false);
+    }
+}
+
+void
+streamer_pump_changed(struct streamer_pump *pump)
+{
+    step(pump);
+}
+
+void
+streamer_pump_input(struct streamer_pump *pump)
+{
+    streamer_pacing_input(&pump->pacing, vd_monotonic_us());
+}
+
+void
+streamer_pump_drained(struct streamer_pump *pump)
+{
+    step(pump);
+}
+
+int
+streamer_pump_ack(struct streamer_pump *pump, const struct vdp_ack *ack)
+{
+    int result = streamer_pacing_ack(&pump->pacing, ack->frame, vd_monotonic_us());
+
+    if (result == 0) {
+        step(pump);
+    }
+    return result;
+}
+
+void
+streamer_pump_refresh(struct streamer_pump *pump)
+{
+    /* Asked for again too soon: later, so that nobody can keep the encoder busy for good. */
+    pump->needs_reset = true;
+    pump->retry_us = MAX(pump->retry_us, pump->refreshed_us + REFRESH_INTERVAL_US);
+    step(pump);
+}
+
+static int
+compare_samples(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+void
+streamer_pump_stats(struct streamer_pump *pump, struct streamer_stats *ret_stats)
+{
+    uint32_t sorted[SAMPLES];
+    uint32_t count = MIN(pump->sample_count, SAMPLES);
+
+    *ret_stats = pump->stats;
+    memcpy(sorted, pump->samples_us, count * sizeof(sorted[0]));
+    qsort(sorted, count, sizeof(sorted[0]), compare_samples);
+    ret_stats->encode_p50_us = count > 0 ? sorted[count / 2] : 0;
+    if (pump->sink != NULL) {
+        ret_stats->rtt_us = (uint32_t)MIN(streamer_pacing_rtt_us(&pump->pacing), UINT32_MAX);
+        ret_stats->unacked = streamer_pacing_unacked(&pump->pacing);
+    }
+}

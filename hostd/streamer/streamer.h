@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STREAMER_STREAMER_H
+#define STREAMER_STREAMER_H
+
+/*
+ * streamer: what the process is about: one capture, one pump, and the streams that were ordered.
+ *
+ * One stream shows the desktop (active), one may be on its way (candidate). When the candidate's
+ * client says HELLO it becomes active, and the former one is told that it was taken over. Belongs
+ * to the thread that made it and its thread-default main context. See pump.h for the threads.
+ */
+
+#include <stdbool.h>
+
+#include "hostd/streamer/capture.h"
+#include "hostd/streamer/pump.h"
+#include "hostd/streamer/stream.h"
+
+struct streamer;
+
+struct streamer_status {
+    bool display; /* there is a capture */
+    uint16_t width, height;
+    const char *stream; /* id or NULL; borrowed */
+    const char *state;  /* "idle", "dialling", "waiting", "streaming" */
+    const char *next;   /* id of a candidate beside an active stream, or NULL */
+    const char *text;   /* why the last stream or display ended, "" at first */
+    struct streamer_stats stats;
+};
+
+/* changed is called when the status is worth a message; never from inside a call. NULL when memory
+ * is short. */
+struct streamer *streamer_new(void (*changed)(void *user_data), void *user_data);
+void streamer_free(struct streamer *streamer); /* accepts NULL; closes without GOAWAY */
+
+/* What capture_new() of the next capture is to be called with. */
+const struct capture_events *streamer_capture_events(void);
+/* Takes ownership; user_data of its events must be streamer. Replaces the former one. */
+void streamer_set_capture(struct streamer *streamer, struct capture *capture);
+
+/* Orders a stream; one that is there already under this id is left alone. */
+void streamer_dial(struct streamer *streamer, const struct streamer_dial *dial);
+/* Ends the stream with this id, if there is one. */
+void streamer_hangup(struct streamer *streamer, const char *stream, enum vdp_goaway_reason reason,
+                     const char *text);
+/* Tells every client to come back; true when nobody was there to be told. */
+bool streamer_say_restart(struct streamer *streamer);
+
+void streamer_status(struct streamer *streamer, struct streamer_status *ret_status);
+
+#endif
