@@ -35,7 +35,7 @@ static const struct vd_option options[] = {
     {"replay", VD_OPTION_STRING, offsetof(struct config, replay), NULL, 0, 0, "FILE",
      "Show a recorded trace instead of a machine."},
     {"log-level", VD_OPTION_STRING, offsetof(struct config, log_level), "info", 0, 0, "LEVEL",
-     "error, warning, notice, info or debug."},
+     "info, or debug for the lines of every module."},
 };
 
 static const struct vd_program program = {"vedette-streamer", "Shows one desktop to its user.",
@@ -97,6 +97,9 @@ main(int argc, char **argv)
     vd_log_init("vedette-streamer");
     if (vd_options_parse(&program, &config, argc, argv, false) < 0) {
         return 2;
+    }
+    if (strcmp(config.log_level, "debug") == 0) {
+        setenv("VEDETTE_DEBUG", "all", 1);
     }
     if (config.replay != NULL) {
         result = vd_file_read(config.replay, STREAMER_MAX_TRACE, &trace, &trace_size);

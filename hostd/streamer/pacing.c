@@ -47,14 +47,11 @@ add_round_trip(struct streamer_pacing *pacing, int64_t rtt_us, int64_t now_us)
 int
 streamer_pacing_ack(struct streamer_pacing *pacing, uint32_t id, int64_t now_us)
 {
-    uint32_t unacked = streamer_pacing_unacked(pacing);
-    uint32_t ahead = id - pacing->oldest; /* modulo 2^32, as the ids are */
-
-    if (ahead >= unacked) {
-        /* Ids in the half behind are old; those ahead were never sent. */
-        return pacing->oldest - id <= UINT32_MAX / 2 && id != pacing->oldest && id != 0
-                   ? 0
-                   : VDP_ERR_RANGE;
+    if (id == 0 || id >= pacing->next) {
+        return VDP_ERR_RANGE;
+    }
+    if (id < pacing->oldest) {
+        return 0;
     }
     add_round_trip(pacing, now_us - pacing->sent_us[id % STREAMER_MAX_SLOTS], now_us);
     pacing->oldest = id + 1;

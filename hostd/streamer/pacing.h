@@ -38,7 +38,7 @@ struct streamer_pacing {
     int64_t window_us;                   /* start of this window */
 };
 
-/* Frame ids of a connection start at 1. */
+/* Frame ids of a connection start at 1; two years of frames fit before they end. */
 void streamer_pacing_init(struct streamer_pacing *pacing);
 /* A key, button or wheel event came in. */
 void streamer_pacing_input(struct streamer_pacing *pacing, int64_t now_us);

@@ -17,8 +17,9 @@
 
 #include "hostd/streamer/damage.h"
 
-#define STREAMER_MAX_SHADOW_PIXELS (4096u * 4096u) /* 64 MiB; also what fits in one D-Bus message  \
-                                                    */
+#define STREAMER_MAX_SHADOW_PIXELS                                                                 \
+    (4096u * 4096u) /* 64 MiB; also what fits in one D-Bus message                                 \
+                     */
 
 struct streamer_shadow;
 

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/streamer/pacing.h"
+
+#include <glib.h>
+
+#include "protocol/wire/error.h"
+
+#define MS 1000
+
+static void
+test_damage_is_gathered(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, STREAMER_GATHER_US);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now + 3 * MS), ==, 1 * MS);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now + 4 * MS), ==, 0);
+}
+
+static void
+test_input_makes_it_hot_for_a_while(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    streamer_pacing_input(&pacing, now);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, STREAMER_GATHER_HOT_US);
+    now += STREAMER_HOT_US;
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, STREAMER_GATHER_US);
+}
+
+static void
+test_without_acks_two_frames_go_out(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+    int sent = 0;
+    int i;
+
+    streamer_pacing_init(&pacing);
+    for (i = 0; i < 1000; i++) {
+        now += 20 * MS;
+        if (streamer_pacing_next(&pacing, now - 10 * MS, 0, now) == 0) {
+            streamer_pacing_sent(&pacing, now);
+            sent++;
+        }
+    }
+    g_assert_cmpint(sent, ==, STREAMER_MIN_SLOTS);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, 0, now), ==,
+                    STREAMER_WAIT_FOR_EVENT);
+}
+
+static void
+test_slots_follow_the_round_trip(void)
+{
+    static const struct {
+        int64_t rtt_us;
+        uint32_t slots;
+    } rows[] = {{0, 2}, {500, 3}, {16000, 3}, {40 * MS, 5}, {100 * MS, 8}, {5000 * MS, 60}};
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct streamer_pacing pacing;
+        int64_t now = 50000 * MS;
+
+        streamer_pacing_init(&pacing);
+        if (rows[i].rtt_us > 0) {
+            uint32_t id = streamer_pacing_sent(&pacing, now);
+
+            g_assert_cmpint(streamer_pacing_ack(&pacing, id, now + rows[i].rtt_us), ==, 0);
+        }
+        g_assert_cmpuint(streamer_pacing_slots(&pacing), ==, rows[i].slots);
+    }
+}
+
+static void
+test_a_queue_does_not_earn_slots(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+    int i;
+
+    streamer_pacing_init(&pacing);
+    streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 10 * MS);
+    for (i = 0; i < 10; i++) {
+        now += 100 * MS;
+        streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 90 * MS);
+    }
+    g_assert_cmpint(streamer_pacing_rtt_us(&pacing), ==, 10 * MS);
+    /* The line has really become longer: after two windows that is believed. */
+    for (i = 0; i < 110; i++) {
+        now += 100 * MS;
+        streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 90 * MS);
+    }
+    g_assert_cmpint(streamer_pacing_rtt_us(&pacing), ==, 90 * MS);
+}
+
+static void
+test_acks_of_unknown_frames_are_refused(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 0, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpuint(streamer_pacing_sent(&pacing, now), ==, 1);
+    g_assert_cmpuint(streamer_pacing_sent(&pacing, now), ==, 2);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 3, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, UINT32_MAX, now), ==, VDP_ERR_RANGE);
+    /* The newest acknowledges the older ones; a late one is no error. */
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 2, now), ==, 0);
+    g_assert_cmpuint(streamer_pacing_unacked(&pacing), ==, 0);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, now), ==, 0);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 2, now), ==, 0);
+}
+
+static void
+test_a_full_line_is_looked_at_again(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, STREAMER_UNSENT_LIMIT + 1, now),
+                    ==, STREAMER_UNSENT_POLL_US);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, STREAMER_UNSENT_LIMIT, now), ==,
+                    0);
+}
+
+static void
+test_the_frame_rate_is_capped_unless_hot(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 1 * MS);
+    now += 5 * MS;
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 4 * MS, 0, now), ==,
+                    STREAMER_INTERVAL_US - 5 * MS);
+    streamer_pacing_input(&pacing, now);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 4 * MS, 0, now), ==, 0);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pacing/damage-is-gathered", test_damage_is_gathered);
+    g_test_add_func("/pacing/input-makes-it-hot-for-a-while", test_input_makes_it_hot_for_a_while);
+    g_test_add_func("/pacing/without-acks-two-frames-go-out", test_without_acks_two_frames_go_out);
+    g_test_add_func("/pacing/slots-follow-the-round-trip", test_slots_follow_the_round_trip);
+    g_test_add_func("/pacing/a-queue-does-not-earn-slots", test_a_queue_does_not_earn_slots);
+    g_test_add_func("/pacing/acks-of-unknown-frames-are-refused",
+                    test_acks_of_unknown_frames_are_refused);
+    g_test_add_func("/pacing/a-full-line-is-looked-at-again", test_a_full_line_is_looked_at_again);
+    g_test_add_func("/pacing/the-frame-rate-is-capped-unless-hot",
+                    test_the_frame_rate_is_capped_unless_hot);
+    return g_test_run();
+}
