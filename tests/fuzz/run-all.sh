@@ -14,7 +14,9 @@ mkdir -p "$build/findings" || exit 2
 ran=0
 failed=0
 for fuzzer in "$build"/fuzz-*; do
-	[ -f "$fuzzer" ] && [ -x "$fuzzer" ] || continue
+	if [ ! -f "$fuzzer" ] || [ ! -x "$fuzzer" ]; then
+		continue
+	fi
 	name=${fuzzer##*/fuzz-}
 	corpus=$work/$name
 	mkdir -p "$corpus"

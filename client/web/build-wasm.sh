@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# build-wasm.sh DIR: compiles the tile decoder to DIR/codec.wasm from the native decoder's files.
+# zstd's sources are in DIR/zstd afterwards; exits with 77 when they cannot be had.
+set -eu
+dir=${1:?usage: build-wasm.sh DIR}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+"$top/client/web/fetch-zstd.sh" "$dir"
+zstd=$dir/zstd/lib
+
+# Only the decompressor; no assembler, no legacy formats, no tracing.
+set -- "$zstd"/common/entropy_common.c "$zstd"/common/error_private.c \
+	"$zstd"/common/fse_decompress.c "$zstd"/common/xxhash.c "$zstd"/common/zstd_common.c \
+	"$zstd"/decompress/huf_decompress.c "$zstd"/decompress/zstd_ddict.c \
+	"$zstd"/decompress/zstd_decompress.c "$zstd"/decompress/zstd_decompress_block.c \
+	"$top"/protocol/wire/reader.c "$top"/protocol/codec/decoder.c \
+	"$top"/protocol/codec/tiles.c "$top"/client/web/codec-wasm.c
+
+${WASM_CC:-clang-14} --target=wasm32-wasi -mexec-model=reactor -std=gnu11 -O3 -flto -DNDEBUG \
+	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -I"$zstd" -I"$top" \
+	-Wl,--max-memory=536870912 -Wl,--strip-all "$@" -o "$dir/codec.wasm.new"
+mv "$dir/codec.wasm.new" "$dir/codec.wasm"

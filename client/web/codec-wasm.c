@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codec-wasm: the tile decoder as a page's worker sees it, one per WebAssembly instance.
+ *
+ * JavaScript asks for room with vedette_input(), copies a FRAME's operations there, calls
+ * vedette_frame() and paints the dirty tiles from vedette_rgba(). Pointers are offsets into the
+ * instance's memory and change when it grows: ask again after each call.
+ */
+#include <stdlib.h>
+
+#include "protocol/codec/codec.h"
+#include "protocol/wire/messages.h"
+
+#define EXPORT(name) __attribute__((export_name(name)))
+
+#define MAX_INPUT (64u * 1024u * 1024u) /* the largest FRAME record */
+
+static struct vdp_decoder *decoder;
+static uint8_t *input;
+static size_t input_capacity;
+static uint8_t *rgba; /* the picture as ImageData wants it */
+
+EXPORT("vedette_input") uint8_t *vedette_input(size_t size);
+EXPORT("vedette_resize") int vedette_resize(unsigned width, unsigned height);
+EXPORT("vedette_frame") int vedette_frame(size_t size, int key);
+EXPORT("vedette_pixels") const uint8_t *vedette_pixels(void);
+EXPORT("vedette_rgba") const uint8_t *vedette_rgba(void);
+EXPORT("vedette_dirty_tiles") const uint32_t *vedette_dirty_tiles(void);
+EXPORT("vedette_dirty_count") size_t vedette_dirty_count(void);
+
+/* Room for size bytes of operations, or NULL. */
+uint8_t *
+vedette_input(size_t size)
+{
+    if (size > MAX_INPUT) {
+        return NULL;
+    }
+    if (size > input_capacity || input == NULL) {
+        uint8_t *data = realloc(input, size > 0 ? size : 1);
+
+        if (data == NULL) {
+            return NULL;
+        }
+        input = data;
+        input_capacity = size;
+    }
+    return input;
+}
+
+/* Copies a rectangle of the picture into rgba. */
+static void
+convert(struct vdp_rect rect)
+{
+    struct vdp_image image = vdp_decoder_image(decoder);
+    uint32_t x;
+    uint32_t y;
+
+    for (y = rect.y; y < (uint32_t)rect.y + rect.height; y++) {
+        const uint8_t *from = image.pixels + y * image.stride + rect.x * 4u;
+        uint8_t *to = rgba + ((size_t)y * image.width + rect.x) * 4;
+
+        for (x = 0; x < rect.width; x++) {
+            to[0] = from[2];
+            to[1] = from[1];
+            to[2] = from[0];
+            to[3] = 255;
+            from += 4;
+            to += 4;
+        }
+    }
+}
+
+/* A new surface; 0 or a vdp_error. */
+int
+vedette_resize(unsigned width, unsigned height)
+{
+    const struct vdp_rect all = {.width = (uint16_t)width, .height = (uint16_t)height};
+    uint8_t *data;
+    int error;
+
+    if (width > VDP_MAX_SIDE || height > VDP_MAX_SIDE) {
+        return VDP_ERR_RANGE;
+    }
+    if (decoder == NULL) {
+        decoder = vdp_decoder_new();
+    }
+    if (decoder == NULL) {
+        return VDP_ERR_NOMEM;
+    }
+    error = vdp_decoder_resize(decoder, (uint16_t)width, (uint16_t)height);
+    if (error != 0) {
+        return error;
+    }
+    data = realloc(rgba, (size_t)width * height * 4);
+    if (data == NULL) {
+        return VDP_ERR_NOMEM;
+    }
+    rgba = data;
+    convert(all);
+    return 0;
+}
+
+/* Decodes size bytes of vedette_input(); 0 or a vdp_error. */
+int
+vedette_frame(size_t size, int key)
+{
+    const uint32_t *tiles;
+    struct vdp_rect box;
+    uint32_t across;
+    size_t count;
+    size_t i;
+    int error;
+
+    if (decoder == NULL || rgba == NULL || size > input_capacity) {
+        return VDP_ERR_STATE;
+    }
+    error = vdp_decoder_frame(decoder, input, size, key != 0, &box);
+    if (error != 0) {
+        return error;
+    }
+    tiles = vdp_decoder_dirty_tiles(decoder, &count);
+    across = (vdp_decoder_image(decoder).width + VDP_TILE - 1u) / VDP_TILE;
+    for (i = 0; i < count; i++) {
+        struct vdp_image image = vdp_decoder_image(decoder);
+        uint32_t x = tiles[i] % across * VDP_TILE;
+        uint32_t y = tiles[i] / across * VDP_TILE;
+        struct vdp_rect rect = {
+            .x = (uint16_t)x,
+            .y = (uint16_t)y,
+            .width = (uint16_t)(image.width - x < VDP_TILE ? image.width - x : VDP_TILE),
+            .height = (uint16_t)(image.height - y < VDP_TILE ? image.height - y : VDP_TILE),
+        };
+
+        convert(rect);
+    }
+    return 0;
+}
+
+/* The picture as the decoder holds it, B G R X. */
+const uint8_t *
+vedette_pixels(void)
+{
+    return decoder != NULL ? vdp_decoder_image(decoder).pixels : NULL;
+}
+
+const uint8_t *
+vedette_rgba(void)
+{
+    return rgba;
+}
+
+const uint32_t *
+vedette_dirty_tiles(void)
+{
+    size_t count;
+
+    return decoder != NULL ? vdp_decoder_dirty_tiles(decoder, &count) : NULL;
+}
+
+size_t
+vedette_dirty_count(void)
+{
+    size_t count = 0;
+
+    if (decoder != NULL) {
+        (void)vdp_decoder_dirty_tiles(decoder, &count);
+    }
+    return count;
+}
