@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/admin.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/change.h"
+#include "broker/hosts.h"
+#include "broker/jsonget.h"
+#include "broker/name.h"
+#include "broker/poolfile.h"
+#include "broker/report.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/link/channel.h"
+
+#define MODULE              "admin"
+#define SOCKET_MODE         0600 /* root passes anyway */
+#define SHUTDOWN_DEFAULT_MS 60000u
+#define SHUTDOWN_MAX_MS     3600000u
+
+struct admin {
+    struct broker_admin *owner; /* borrowed */
+    struct vdp_channel_conn *conn;
+    guint shutdown_id; /* the time-out of a shutdown that waits, or 0 */
+};
+
+struct broker_admin {
+    struct broker *broker; /* borrowed */
+    GSource *accept;
+    GPtrArray *items; /* struct admin * */
+};
+
+typedef json_t *(*verb_fn)(struct broker *broker, const json_t *message);
+
+static void
+free_admin(gpointer data)
+{
+    struct admin *admin = data;
+
+    g_clear_handle_id(&admin->shutdown_id, g_source_remove);
+    vdp_channel_free(admin->conn);
+    g_free(admin);
+}
+
+static json_t *
+reply_new(void)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "type", json_string("reply"));
+    return json;
+}
+
+static json_t *
+error_new(const char *code, const char *text)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "type", json_string("error"));
+    json_object_set_new(json, "code", json_string(code));
+    json_object_set_new(json, "text", broker_json_string(text));
+    return json;
+}
+
+static json_t *
+store_error(void)
+{
+    return error_new("store", "the database could not be written; the broker's log says why");
+}
+
+/* What is wrong with the pool files, as one text and as a list. */
+static json_t *
+errors_new(const GPtrArray *errors)
+{
+    GString *text = g_string_new(NULL);
+    json_t *list = json_array();
+    json_t *json;
+    guint i;
+
+    for (i = 0; i < errors->len; i++) {
+        g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "",
+                               (const char *)g_ptr_array_index(errors, i));
+        json_array_append_new(list, broker_json_string(g_ptr_array_index(errors, i)));
+    }
+    json = error_new("invalid", text->str);
+    json_object_set_new(json, "errors", list);
+    g_string_free(text, TRUE);
+    return json;
+}
+
+static json_t *
+pools_reply(const struct broker_pools *pools)
+{
+    json_t *json = reply_new();
+
+    json_object_set_new(json, "ok", json_true());
+    json_object_set_new(json, "pools", json_integer(pools->items->len));
+    json_object_set_new(json, "errors", json_array());
+    return json;
+}
+
+static json_t *
+verb_status(struct broker *broker, const json_t *message)
+{
+    (void)message;
+    return broker_report_status(broker);
+}
+
+static json_t *
+verb_host_list(struct broker *broker, const json_t *message)
+{
+    (void)message;
+    return broker_report_hosts(broker);
+}
+
+static json_t *
+verb_session_list(struct broker *broker, const json_t *message)
+{
+    (void)message;
+    return broker_report_sessions(broker);
+}
+
+static json_t *
+verb_verify(struct broker *broker, const json_t *message)
+{
+    char *dir = g_build_filename(broker->config.config, "pools.d", NULL);
+    GPtrArray *errors = NULL;
+    struct broker_pools *pools = broker_pools_load(dir, &errors);
+    json_t *reply;
+
+    (void)message;
+    g_free(dir);
+    if (pools != NULL) {
+        reply = pools_reply(pools);
+        broker_pools_free(pools);
+        return reply;
+    }
+    reply = errors_new(errors);
+    g_ptr_array_unref(errors);
+    return reply;
+}
+
+static json_t *
+verb_reload(struct broker *broker, const json_t *message)
+{
+    (void)message;
+    if (!broker_reload(broker)) {
+        return errors_new(broker->errors);
+    }
+    broker_audit(broker, "reload", NULL, NULL, NULL, NULL);
+    broker_settle_soon(broker);
+    return pools_reply(broker->pools);
+}
+
+static json_t *
+verb_why(struct broker *broker, const json_t *message)
+{
+    char user[STORE_NAME_MAX + 1];
+    char pool[STORE_NAME_MAX + 1];
+    json_t *reply;
+
+    if (!broker_json_text(message, "user", user, sizeof(user)) || !broker_user_is_valid(user) ||
+        !broker_json_text(message, "pool", pool, sizeof(pool))) {
+        return error_new("bad-request", "a user and a pool are wanted");
+    }
+    reply = broker_report_why(broker, user, pool);
+    return reply != NULL ? reply : error_new("not-found", "there is no such pool");
+}
+
+static json_t *
+verb_host_token(struct broker *broker, const json_t *message)
+{
+    char token[VD_TOKEN_CHARS + 1];
+    char name[STORE_NAME_MAX + 1];
+    int64_t expires_ms = vd_wall_ms() + BROKER_JOIN_MS;
+    GError *error = NULL;
+    json_t *reply;
+
+    if (!broker_json_text(message, "name", name, sizeof(name)) || !broker_name_is_valid(name)) {
+        return error_new("bad-request",
+                         "a host name of letters, digits, '.', '_' and '-' is wanted");
+    }
+    vd_token_new(token);
+    if (!store_join_token_put(broker->store, token, name, expires_ms, &error)) {
+        broker_store_failed(broker, error);
+        return store_error();
+    }
+    broker_audit(broker, "host-token", NULL, NULL, name, NULL);
+    reply = reply_new();
+    json_object_set_new(reply, "name", json_string(name));
+    json_object_set_new(reply, "token", json_string(token));
+    json_object_set_new(reply, "expires_ms", json_integer(expires_ms));
+    explicit_bzero(token, sizeof(token));
+    return reply;
+}
+
+/* Writes a changed row of the host that the message names; drained or revoked, or NULL for keep. */
+static json_t *
+change_host(struct broker *broker, const json_t *message, const bool *drained, const bool *revoked)
+{
+    const char *name = json_string_value(json_object_get(message, "host"));
+    struct broker_host *host = name != NULL ? broker_model_host(broker->model, name) : NULL;
+    struct store_host row;
+    GError *error = NULL;
+
+    if (host == NULL) {
+        return error_new("not-found", "there is no such host; 'vedettectl host list' shows them");
+    }
+    row = host->row;
+    row.drained = drained != NULL ? *drained : row.drained;
+    row.revoked = revoked != NULL ? *revoked : row.revoked;
+    if (!store_host_put(broker->store, &row, &error)) {
+        broker_store_failed(broker, error);
+        return store_error();
+    }
+    host->row = row;
+    if (row.revoked) {
+        broker_hosts_disconnect(broker->hosts, row.name, "it was revoked");
+    }
+    broker_audit(broker, revoked != NULL ? "host-revoke" : "host-drain", NULL, NULL, row.name,
+                 row.drained ? "on" : "off");
+    broker_settle_soon(broker);
+    return reply_new();
+}
+
+static json_t *
+verb_host_drain(struct broker *broker, const json_t *message)
+{
+    const json_t *on = json_object_get(message, "on");
+    bool drained = on == NULL || json_is_true(on);
+
+    return change_host(broker, message, &drained, NULL);
+}
+
+static json_t *
+verb_host_revoke(struct broker *broker, const json_t *message)
+{
+    const bool revoked = true;
+
+    return change_host(broker, message, NULL, &revoked);
+}
+
+static json_t *
+verb_session_end(struct broker *broker, const json_t *message)
+{
+    const char *id = json_string_value(json_object_get(message, "session"));
+    struct broker_session *session = id != NULL ? broker_model_session(broker->model, id) : NULL;
+
+    if (session == NULL) {
+        return error_new("not-found",
+                         "there is no such session; 'vedettectl session list' shows them");
+    }
+    if (!broker_change_end(broker, session, "admin", "an administrator ended the session")) {
+        return store_error();
+    }
+    broker_settle_soon(broker);
+    return reply_new();
+}
+
+static const struct {
+    const char *name;
+    verb_fn run;
+} verbs[] = {
+    {"status", verb_status},
+    {"verify", verb_verify},
+    {"why", verb_why},
+    {"host-list", verb_host_list},
+    {"host-token", verb_host_token},
+    {"host-drain", verb_host_drain},
+    {"host-revoke", verb_host_revoke},
+    {"session-list", verb_session_list},
+    {"session-end", verb_session_end},
+    {"reload", verb_reload},
+};
+
+static void
+answer_shutdown(struct admin *admin)
+{
+    guint left = admin->owner->broker->model->desktops->len;
+    json_t *reply = reply_new();
+
+    g_clear_handle_id(&admin->shutdown_id, g_source_remove);
+    json_object_set_new(reply, "desktops", json_integer(left));
+    vdp_channel_send(admin->conn, reply, -1);
+}
+
+static gboolean
+on_shutdown_timeout(gpointer user_data)
+{
+    struct admin *admin = user_data;
+
+    admin->shutdown_id = 0;
+    answer_shutdown(admin);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+begin_shutdown(struct admin *admin, const json_t *message)
+{
+    struct broker *broker = admin->owner->broker;
+    unsigned timeout_ms = SHUTDOWN_DEFAULT_MS;
+
+    broker_json_unsigned(message, "timeout_ms", SHUTDOWN_MAX_MS, &timeout_ms);
+    g_clear_handle_id(&admin->shutdown_id, g_source_remove);
+    if (!json_is_true(json_object_get(message, "stop_desktops"))) {
+        answer_shutdown(admin);
+        return;
+    }
+    vd_notice(MODULE, "every desktop is to go");
+    admin->shutdown_id = g_timeout_add(timeout_ms, on_shutdown_timeout, admin);
+    broker_close_desktops(broker);
+}
+
+void
+broker_admin_settled(struct broker_admin *owner)
+{
+    guint i;
+
+    for (i = 0; owner != NULL && owner->broker->model->desktops->len == 0 && i < owner->items->len;
+         i++) {
+        struct admin *admin = g_ptr_array_index(owner->items, i);
+
+        if (admin->shutdown_id != 0) {
+            answer_shutdown(admin);
+        }
+    }
+}
+
+static void
+on_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_data)
+{
+    struct admin *admin = user_data;
+    struct broker *broker = admin->owner->broker;
+    const char *type = json_string_value(json_object_get(message, "type"));
+    size_t i;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (strcmp(type, "shutdown") == 0) {
+        begin_shutdown(admin, message);
+        return;
+    }
+    for (i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        if (strcmp(verbs[i].name, type) == 0) {
+            vdp_channel_send(conn, verbs[i].run(broker, message), -1);
+            return;
+        }
+    }
+    vdp_channel_send(conn, error_new("unknown-verb", "this broker does not know that verb"), -1);
+}
+
+static void
+on_closed(struct vdp_channel_conn *conn, const char *text, void *user_data)
+{
+    struct admin *admin = user_data;
+
+    (void)conn;
+    (void)text;
+    g_ptr_array_remove(admin->owner->items, admin);
+}
+
+static const struct vdp_channel_events events = {on_message, on_closed};
+
+static void
+on_accepted(int fd, void *user_data)
+{
+    struct broker_admin *owner = user_data;
+    struct admin *admin = g_new0(struct admin, 1);
+    uid_t uid;
+
+    admin->owner = owner;
+    admin->conn = vdp_channel_new(fd, NULL, &events, admin);
+    uid = vdp_channel_peer_uid(admin->conn);
+    if ((uid != 0 && uid != geteuid()) || owner->items->len >= BROKER_MAX_ADMINS) {
+        vd_warning(MODULE, "uid %ld may not administrate, or too many do", (long)uid);
+        free_admin(admin);
+        return;
+    }
+    g_ptr_array_add(owner->items, admin);
+}
+
+struct broker_admin *
+broker_admin_new(struct broker *broker, GError **error)
+{
+    char *path = g_build_filename(broker->config.run, "broker.sock", NULL);
+    int fd = vdp_channel_listen(path, SOCKET_MODE);
+    struct broker_admin *admin = NULL;
+
+    if (fd < 0) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-fd), "listening at '%s': %s",
+                    path, g_strerror(-fd));
+    } else {
+        admin = g_new0(struct broker_admin, 1);
+        admin->broker = broker;
+        admin->items = g_ptr_array_new_with_free_func(free_admin);
+        admin->accept = vdp_channel_accept_source(fd, NULL, on_accepted, admin);
+    }
+    g_free(path);
+    return admin;
+}
+
+void
+broker_admin_free(struct broker_admin *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+    g_source_destroy(admin->accept);
+    g_source_unref(admin->accept);
+    g_ptr_array_unref(admin->items);
+    g_free(admin);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/change.h"
+
+#include <string.h>
+
+#include "broker/gateways.h"
+#include "broker/name.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/wire/messages.h"
+
+#define MODULE        "change"
+#define DESKTOP_BYTES 4
+#define SESSION_BYTES 8
+
+/* Ends the open transaction; false after logging why. */
+static bool
+commit(struct broker *broker, bool ok, GError **error)
+{
+    if (store_end(broker->store, ok, ok ? error : NULL)) {
+        broker->store_failed = false;
+        return true;
+    }
+    return broker_store_failed(broker, g_steal_pointer(error));
+}
+
+static bool
+create_desktop(struct broker *broker, const struct broker_action *action)
+{
+    const struct broker_pool *pool = action->pool;
+    struct store_desktop row = {.slot =
+                                    broker_model_free_slot(broker->model, action->host->row.name),
+                                .revision = action->revision,
+                                .epoch = 1,
+                                .cpu = pool->cpu,
+                                .memory_mb = pool->memory_mb,
+                                .accel_any = pool->accel_any,
+                                .created_ms = vd_wall_ms()};
+    GError *error = NULL;
+
+    do {
+        broker_id_new(row.id, sizeof(row.id), 'd', DESKTOP_BYTES);
+    } while (broker_model_desktop(broker->model, row.id) != NULL);
+    g_strlcpy(row.host, action->host->row.name, sizeof(row.host));
+    g_strlcpy(row.pool, pool->name, sizeof(row.pool));
+    g_strlcpy(row.image, pool->image, sizeof(row.image));
+    if (!store_desktop_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    broker_model_add_desktop(broker->model, &row);
+    vd_notice(MODULE, "desktop %s of pool '%s' goes to host '%s' with %s:%u", row.id, row.pool,
+              row.host, row.image, row.revision);
+    return true;
+}
+
+static bool
+stop_desktop(struct broker *broker, struct broker_desktop *desktop, const char *text)
+{
+    struct store_desktop row = desktop->row;
+    GError *error = NULL;
+
+    row.gone = true;
+    if (!store_desktop_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    desktop->row = row;
+    vd_notice(MODULE, "desktop %s of pool '%s' is to go: %s", row.id, row.pool, text);
+    return true;
+}
+
+static void
+note_failure(struct broker *broker, const char *pool_name, const char *text)
+{
+    const struct broker_pool *pool = broker_pools_find(broker->pools, pool_name);
+
+    if (pool != NULL && broker_model_note_failure(broker->model, pool->name, pool->restrain_count,
+                                                  pool->restrain_ms, text, vd_wall_ms())) {
+        vd_error(MODULE,
+                 "pool '%s' is set aside for %" G_GINT64_FORMAT
+                 " s: %u desktops failed, the last because %s; 'vedettectl reload' tries at once",
+                 pool->name, pool->restrain_ms / 1000, pool->restrain_count, text);
+        broker_audit(broker, "restrain", NULL, NULL, pool->name, text);
+    }
+}
+
+static bool
+drop_desktop(struct broker *broker, struct broker_desktop *desktop)
+{
+    GError *error = NULL;
+
+    if (!store_desktop_remove(broker->store, desktop->row.id, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    vd_info(MODULE, "desktop %s is gone", desktop->row.id);
+    broker_model_remove_desktop(broker->model, desktop);
+    return true;
+}
+
+static bool
+assign(struct broker *broker, struct broker_session *session, struct broker_desktop *desktop)
+{
+    struct store_session row = session->row;
+    GError *error = NULL;
+
+    g_strlcpy(row.desktop, desktop->row.id, sizeof(row.desktop));
+    row.disconnected_ms = vd_wall_ms();
+    if (!store_session_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    session->row = row;
+    vd_notice(MODULE, "desktop %s of pool '%s' is '%s's, session %s", row.desktop, row.pool,
+              row.user, row.id);
+    broker_audit(broker, "session-start", row.user, NULL, row.id, row.desktop);
+    return true;
+}
+
+static bool
+forget(struct broker *broker, struct broker_session *session)
+{
+    GError *error = NULL;
+
+    if (!store_session_remove(broker->store, session->row.id, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    broker_model_remove_session(broker->model, session);
+    return true;
+}
+
+bool
+broker_change_apply(struct broker *broker, const struct broker_action *action)
+{
+    const char *kind = action->failed ? "failed" : "expired";
+    char pool[STORE_NAME_MAX + 1];
+
+    if ((action->desktop != NULL &&
+         !g_ptr_array_find(broker->model->desktops, action->desktop, NULL)) ||
+        (action->session != NULL &&
+         !g_ptr_array_find(broker->model->sessions, action->session, NULL))) {
+        return true;
+    }
+    switch (action->kind) {
+    case BROKER_CREATE:
+        return create_desktop(broker, action);
+    case BROKER_STOP:
+        return stop_desktop(broker, action->desktop, action->text);
+    case BROKER_FAIL:
+        note_failure(broker, action->desktop->row.pool, action->text);
+        return stop_desktop(broker, action->desktop, action->text);
+    case BROKER_DROP:
+        return drop_desktop(broker, action->desktop);
+    case BROKER_ASSIGN:
+        return assign(broker, action->session, action->desktop);
+    case BROKER_END:
+        g_strlcpy(pool, action->session->row.pool, sizeof(pool));
+        if (!broker_change_end(broker, action->session, kind, action->text)) {
+            return false;
+        }
+        if (action->failed) {
+            note_failure(broker, pool, action->text);
+        }
+        return true;
+    case BROKER_FORGET:
+        return forget(broker, action->session);
+    }
+    return true;
+}
+
+struct broker_session *
+broker_change_wait(struct broker *broker, const char *user, const char *pool)
+{
+    struct store_session row = {.created_ms = vd_wall_ms()};
+    struct broker_session *session;
+    GError *error = NULL;
+
+    broker_id_new(row.id, sizeof(row.id), 's', SESSION_BYTES);
+    g_strlcpy(row.user, user, sizeof(row.user));
+    g_strlcpy(row.pool, pool, sizeof(row.pool));
+    if (!store_session_put(broker->store, &row, &error)) {
+        broker_store_failed(broker, error);
+        return NULL;
+    }
+    session = broker_model_add_session(broker->model, &row);
+    session->polled_ms = row.created_ms;
+    return session;
+}
+
+/* Tells the gateways to let go of every stream of a session. */
+static void
+close_streams(struct broker *broker, const char *session, int reason, const char *text)
+{
+    guint i;
+
+    for (i = 0; i < broker->model->streams->len; i++) {
+        struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i);
+
+        if (strcmp(stream->row.session, session) == 0 && !stream->replaced) {
+            stream->replaced = true;
+            broker_gateways_close(broker->gateways, stream->row.gateway, stream->row.id, reason,
+                                  text);
+        }
+    }
+}
+
+bool
+broker_change_end(struct broker *broker, struct broker_session *session, const char *kind,
+                  const char *text)
+{
+    struct broker_desktop *desktop = broker_model_desktop(broker->model, session->row.desktop);
+    struct store_desktop row = {.gone = true};
+    GError *error = NULL;
+    bool ok;
+
+    if (!store_begin(broker->store, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    ok = store_session_remove(broker->store, session->row.id, &error);
+    if (ok && desktop != NULL) {
+        row = desktop->row;
+        row.gone = true;
+        ok = store_desktop_put(broker->store, &row, &error);
+    }
+    if (!commit(broker, ok, &error)) {
+        return false;
+    }
+    vd_notice(MODULE, "session %s of '%s' on %s ended (%s): %s", session->row.id, session->row.user,
+              session->row.desktop[0] != '\0' ? session->row.desktop : "no desktop", kind, text);
+    broker_audit(broker, "session-end", session->row.user, kind, session->row.id, text);
+    close_streams(broker, session->row.id, VDP_GOAWAY_ENDED, text);
+    broker_model_remove_session(broker->model, session);
+    if (desktop != NULL) {
+        desktop->row = row;
+    }
+    return true;
+}
+
+/* Streams of the session that never came to be: their tickets die with them. */
+static bool
+remove_pending(struct broker *broker, const char *session, GError **error)
+{
+    guint i;
+
+    for (i = 0; i < broker->model->streams->len; i++) {
+        const struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i);
+
+        if (!stream->row.joined && strcmp(stream->row.session, session) == 0 &&
+            !store_stream_remove(broker->store, stream->row.id, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+put_tickets(struct broker *broker, const struct store_session *session,
+            const struct store_stream *stream, const char *ticket_token, const char *uplink_token,
+            GError **error)
+{
+    struct store_ticket ticket = {.kind = STORE_TICKET_CLIENT,
+                                  .expires_ms = stream->created_ms + BROKER_TICKET_MS};
+
+    g_strlcpy(ticket.stream, stream->id, sizeof(ticket.stream));
+    g_strlcpy(ticket.session, session->id, sizeof(ticket.session));
+    g_strlcpy(ticket.user, session->user, sizeof(ticket.user));
+    if (ticket_token != NULL && !store_ticket_put(broker->store, ticket_token, &ticket, error)) {
+        return false;
+    }
+    ticket.kind = STORE_TICKET_UPLINK;
+    return store_ticket_put(broker->store, uplink_token, &ticket, error);
+}
+
+struct broker_stream *
+broker_change_stream(struct broker *broker, struct broker_session *session, const char *gateway,
+                     const char *url, char ret_ticket[VD_TOKEN_CHARS + 1])
+{
+    struct store_stream row = {.created_ms = vd_wall_ms()};
+    char uplink[VD_TOKEN_CHARS + 1];
+    struct broker_stream *stream;
+    GError *error = NULL;
+    bool ok;
+    guint i;
+
+    broker_id_new(row.id, sizeof(row.id), 'x', SESSION_BYTES);
+    g_strlcpy(row.session, session->row.id, sizeof(row.session));
+    g_strlcpy(row.desktop, session->row.desktop, sizeof(row.desktop));
+    g_strlcpy(row.gateway, gateway, sizeof(row.gateway));
+    g_strlcpy(row.url, url, sizeof(row.url));
+    vd_token_new(ret_ticket);
+    vd_token_new(uplink);
+    if (!store_begin(broker->store, &error)) {
+        broker_store_failed(broker, error);
+        return NULL;
+    }
+    ok = remove_pending(broker, session->row.id, &error) &&
+         store_stream_put(broker->store, &row, &error) &&
+         put_tickets(broker, &session->row, &row, ret_ticket, uplink, &error);
+    if (!commit(broker, ok, &error)) {
+        return NULL;
+    }
+    /*
+     * The desktop's streamer lets the old client go as soon as it hears of the new stream; the
+     * gateway says why, so that the old client does not come back and take over in its turn.
+     */
+    close_streams(broker, session->row.id, VDP_GOAWAY_TAKEN_OVER,
+                  "another device shows this desktop now");
+    for (i = broker->model->streams->len; i > 0; i--) {
+        stream = g_ptr_array_index(broker->model->streams, i - 1);
+        if (!stream->row.joined && strcmp(stream->row.session, session->row.id) == 0) {
+            broker_model_remove_stream(broker->model, stream);
+        }
+    }
+    stream = broker_model_add_stream(broker->model, &row);
+    memcpy(stream->token, uplink, sizeof(uplink));
+    explicit_bzero(uplink, sizeof(uplink));
+    return stream;
+}
+
+static bool
+put_connected(struct broker *broker, struct broker_session *session, int64_t disconnected_ms,
+              GError **error)
+{
+    struct store_session row = session->row;
+
+    row.disconnected_ms = disconnected_ms;
+    return store_session_put(broker->store, &row, error);
+}
+
+bool
+broker_change_joined(struct broker *broker, struct broker_stream *stream)
+{
+    struct broker_session *session = broker_model_session(broker->model, stream->row.session);
+    struct store_stream row = stream->row;
+    GError *error = NULL;
+    bool ok;
+
+    if (session == NULL) {
+        return true;
+    }
+    row.joined = true;
+    if (!store_begin(broker->store, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    ok = store_stream_put(broker->store, &row, &error) && put_connected(broker, session, 0, &error);
+    if (!commit(broker, ok, &error)) {
+        return false;
+    }
+    stream->row = row;
+    session->row.disconnected_ms = 0;
+    vd_info(MODULE, "session %s: stream %s is joined", session->row.id, row.id);
+    return true;
+}
+
+static bool
+has_other_joined(const struct broker_model *model, const struct broker_stream *but)
+{
+    guint i;
+
+    for (i = 0; i < model->streams->len; i++) {
+        const struct broker_stream *stream = g_ptr_array_index(model->streams, i);
+
+        if (stream != but && stream->row.joined &&
+            strcmp(stream->row.session, but->row.session) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+broker_change_closed(struct broker *broker, struct broker_stream *stream)
+{
+    struct broker_session *session = broker_model_session(broker->model, stream->row.session);
+    int64_t now_ms = vd_wall_ms();
+    bool alone = session != NULL && session->row.disconnected_ms == 0 &&
+                 !has_other_joined(broker->model, stream);
+    GError *error = NULL;
+    bool ok;
+
+    if (!store_begin(broker->store, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    ok = store_stream_remove(broker->store, stream->row.id, &error) &&
+         (!alone || put_connected(broker, session, now_ms, &error));
+    if (!commit(broker, ok, &error)) {
+        return false;
+    }
+    if (alone) {
+        session->row.disconnected_ms = now_ms;
+    }
+    vd_info(MODULE, "session %s: stream %s is over", stream->row.session, stream->row.id);
+    broker_model_remove_stream(broker->model, stream);
+    return true;
+}
+
+void
+broker_change_refresh_streams(struct broker *broker)
+{
+    guint i;
+
+    for (i = 0; i < broker->model->streams->len; i++) {
+        struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i);
+        const struct broker_session *session =
+            broker_model_session(broker->model, stream->row.session);
+        GError *error = NULL;
+
+        /* A joined stream needs no valid one any more, only a well-formed member of its entry. */
+        vd_token_new(stream->token);
+        if (!stream->row.joined && session != NULL &&
+            !put_tickets(broker, &session->row, &stream->row, NULL, stream->token, &error)) {
+            broker_store_failed(broker, error);
+        }
+    }
+}
+
+void
+broker_change_expire_streams(struct broker *broker)
+{
+    int64_t now_ms = vd_wall_ms();
+    guint i;
+
+    for (i = broker->model->streams->len; i > 0; i--) {
+        struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i - 1);
+
+        if (!stream->row.joined && now_ms - stream->row.created_ms > BROKER_PENDING_MS &&
+            !broker_change_closed(broker, stream)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_CHANGE_H
+#define BROKER_CHANGE_H
+
+/*
+ * change: every change of what survives: first committed to the store, then made in the model.
+ *
+ * Each returns false when the store could not do it; the model is as before then. Pointers that a
+ * call removes from the model are gone when it returns true.
+ */
+
+#include "broker/broker.h"
+
+/* Carries out one decision of broker_reconcile(). One about an object that is gone is skipped. */
+bool broker_change_apply(struct broker *broker, const struct broker_action *action);
+
+/* A session of user that waits for a desktop of pool. NULL on failure. */
+struct broker_session *broker_change_wait(struct broker *broker, const char *user,
+                                          const char *pool);
+/*
+ * Ends a session: its clients are sent away with text, its desktop is wanted gone. kind is for the
+ * audit trail: "logoff", "expired", "failed", "admin".
+ */
+bool broker_change_end(struct broker *broker, struct broker_session *session, const char *kind,
+                       const char *text);
+
+/*
+ * A new stream of session's desktop through a gateway, in place of the ones before, with a ticket
+ * for the client; the streamer's token stays in the model. NULL on failure.
+ */
+struct broker_stream *broker_change_stream(struct broker *broker, struct broker_session *session,
+                                           const char *gateway, const char *url,
+                                           char ret_ticket[VD_TOKEN_CHARS + 1]);
+bool broker_change_joined(struct broker *broker, struct broker_stream *stream);
+/* The stream is over; its session may be without a client now. */
+bool broker_change_closed(struct broker *broker, struct broker_stream *stream);
+/* After a restart: the tokens that were only in memory are made anew. */
+void broker_change_refresh_streams(struct broker *broker);
+/* Streams that nobody joined in time. */
+void broker_change_expire_streams(struct broker *broker);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/desired.h"
+
+#include <string.h>
+
+static json_t *
+stream_json(const struct broker_model *model, const struct broker_desktop *desktop,
+            const char *ca_pem)
+{
+    const struct broker_session *session = broker_model_session_on(model, desktop->row.id);
+    const struct broker_stream *stream =
+        session != NULL ? broker_model_stream_of(model, session->row.id) : NULL;
+    json_t *json;
+
+    if (stream == NULL || desktop->row.gone) {
+        return json_null();
+    }
+    json = json_object();
+    json_object_set_new(json, "id", json_string(stream->row.id));
+    json_object_set_new(json, "url", json_string(stream->row.url));
+    json_object_set_new(json, "token", json_string(stream->token));
+    json_object_set_new(json, "ca", json_string(ca_pem));
+    return json;
+}
+
+json_t *
+broker_desired(const struct broker_model *model, const char *host, const char *ca_pem)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < model->desktops->len; i++) {
+        const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+        const struct store_desktop *row = &desktop->row;
+        json_t *json;
+
+        if (strcmp(row->host, host) != 0) {
+            continue;
+        }
+        json = json_object();
+        json_object_set_new(json, "id", json_string(row->id));
+        json_object_set_new(json, "slot", json_integer(row->slot));
+        json_object_set_new(json, "pool", json_string(row->pool));
+        json_object_set_new(json, "image", json_string(row->image));
+        json_object_set_new(json, "revision", json_integer(row->revision));
+        json_object_set_new(json, "epoch", json_integer(row->epoch));
+        json_object_set_new(json, "cpu", json_integer(row->cpu));
+        json_object_set_new(json, "memory_mb", json_integer(row->memory_mb));
+        json_object_set_new(json, "accel", json_string(row->accel_any ? "any" : "kvm"));
+        json_object_set_new(json, "state", json_string(row->gone ? "gone" : "running"));
+        json_object_set_new(json, "stream", stream_json(model, desktop, ca_pem));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static const struct broker_seen_desktop *
+find_seen(const GArray *seen, const char *id)
+{
+    guint i;
+
+    for (i = 0; i < seen->len; i++) {
+        const struct broker_seen_desktop *item =
+            &g_array_index(seen, struct broker_seen_desktop, i);
+
+        if (strcmp(item->id, id) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void
+observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop *seen,
+                int64_t now_ms)
+{
+    if (seen == NULL || seen->epoch != desktop->row.epoch) {
+        desktop->state = BROKER_UNSEEN;
+        desktop->stream[0] = '\0';
+        if (desktop->absent_ms == 0) {
+            desktop->absent_ms = now_ms;
+        }
+        return;
+    }
+    desktop->absent_ms = 0;
+    desktop->state = seen->state;
+    desktop->since_ms = seen->since_ms;
+    g_strlcpy(desktop->text, seen->text, sizeof(desktop->text));
+    g_strlcpy(desktop->stream, seen->stream, sizeof(desktop->stream));
+}
+
+unsigned
+broker_observe(struct broker_model *model, struct broker_host *host,
+               const struct broker_hostmsg *message, int64_t now_ms)
+{
+    unsigned unknown = 0;
+    guint i;
+
+    host->connected = true;
+    host->memory_free_mb = message->observed.memory_free_mb;
+    g_array_set_size(host->images, 0);
+    g_array_append_vals(host->images, message->observed.images->data,
+                        message->observed.images->len);
+    for (i = 0; i < model->desktops->len; i++) {
+        struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+
+        if (strcmp(desktop->row.host, host->row.name) == 0) {
+            observe_desktop(desktop, find_seen(message->observed.desktops, desktop->row.id),
+                            now_ms);
+        }
+    }
+    for (i = 0; i < message->observed.desktops->len; i++) {
+        const struct broker_seen_desktop *seen =
+            &g_array_index(message->observed.desktops, struct broker_seen_desktop, i);
+        const struct broker_desktop *known = broker_model_desktop(model, seen->id);
+
+        if (seen->state != BROKER_GONE &&
+            (known == NULL || strcmp(known->row.host, host->row.name) != 0)) {
+            unknown++;
+        }
+    }
+    return unknown;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_DESIRED_H
+#define BROKER_DESIRED_H
+
+/* desired: what a host should run, as JSON, and what its report says about it. */
+
+#include <jansson.h>
+
+#include "broker/hostmsg.h"
+#include "broker/model.h"
+
+/* The array W of docs/PROTOCOL.md for one host. It holds uplink tokens: never log it. */
+json_t *broker_desired(const struct broker_model *model, const char *host, const char *ca_pem);
+
+/*
+ * Puts a report into the model. Returns how many of the desktops in it are not known here; those
+ * are left alone.
+ */
+unsigned broker_observe(struct broker_model *model, struct broker_host *host,
+                        const struct broker_hostmsg *message, int64_t now_ms);
+
+#endif

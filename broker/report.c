@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/report.h"
+
+#include <string.h>
+
+#include "broker/jsonget.h"
+#include "broker/placement.h"
+#include "broker/session.h"
+#include "protocol/base/clock.h"
+
+#define TEXT_SIZE 600u
+
+static json_t *
+reply_new(void)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "type", json_string("reply"));
+    return json;
+}
+
+static void
+set_unsigned(json_t *json, const char *key, unsigned value)
+{
+    json_object_set_new(json, key, json_integer(value));
+}
+
+static void
+set_text(json_t *json, const char *key, const char *text)
+{
+    json_object_set_new(json, key, broker_json_string(text));
+}
+
+static json_t *
+pool_json(struct broker *broker, const struct broker_pool *pool)
+{
+    struct broker_pool_count count = broker_pool_count(broker->model, pool, vd_wall_ms());
+    const struct broker_restraint *restraint = broker_model_restraint(broker->model, pool->name);
+    bool aside = restraint != NULL && restraint->until_ms > vd_wall_ms();
+    char text[TEXT_SIZE] = "";
+    json_t *json = json_object();
+
+    broker_session_outlook(broker, pool, text, sizeof(text));
+    set_text(json, "name", pool->name);
+    set_text(json, "description", pool->description);
+    set_text(json, "image", pool->image);
+    set_unsigned(json, "revision", broker_pool_revision(broker->model, pool));
+    set_unsigned(json, "max", pool->max);
+    set_unsigned(json, "spares", pool->spares_running);
+    set_unsigned(json, "total", count.total);
+    set_unsigned(json, "assigned", count.assigned);
+    set_unsigned(json, "ready", count.ready);
+    set_unsigned(json, "starting", count.starting);
+    set_unsigned(json, "outdated", count.outdated);
+    set_unsigned(json, "stopping", count.stopping);
+    set_unsigned(json, "lost", count.lost);
+    set_unsigned(json, "waiting", count.waiting);
+    json_object_set_new(json, "aside", json_boolean(aside));
+    set_text(json, "text", text);
+    set_text(json, "failure", restraint != NULL ? restraint->text : "");
+    return json;
+}
+
+static json_t *
+images_json(const struct broker_host *host)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < host->images->len; i++) {
+        const struct broker_image *image = &g_array_index(host->images, struct broker_image, i);
+        json_t *json = json_object();
+
+        set_text(json, "name", image->name);
+        set_unsigned(json, "revision", image->revision);
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *
+host_json(const struct broker_model *model, const struct broker_host *host)
+{
+    json_t *json = json_object();
+    json_t *accel = json_object();
+    unsigned desktops = 0;
+    guint i;
+
+    for (i = 0; i < model->desktops->len; i++) {
+        const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+
+        desktops += strcmp(desktop->row.host, host->row.name) == 0 ? 1 : 0;
+    }
+    set_text(accel, "kind", host->kvm ? "kvm" : "tcg");
+    set_unsigned(accel, "mips", host->mips);
+    set_text(accel, "text", host->accel_text);
+    set_text(json, "name", host->row.name);
+    json_object_set_new(json, "connected", json_boolean(host->connected));
+    json_object_set_new(json, "drained", json_boolean(host->row.drained));
+    json_object_set_new(json, "revoked", json_boolean(host->row.revoked));
+    json_object_set_new(json, "accel", accel);
+    set_unsigned(json, "cpus", host->cpus);
+    set_unsigned(json, "memory_mb", host->memory_mb);
+    set_unsigned(json, "memory_free_mb", host->memory_free_mb);
+    set_unsigned(json, "desktops", desktops);
+    json_object_set_new(json, "images", images_json(host));
+    return json;
+}
+
+static json_t *
+hosts_json(struct broker *broker)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < broker->model->hosts->len; i++) {
+        json_array_append_new(list,
+                              host_json(broker->model, g_ptr_array_index(broker->model->hosts, i)));
+    }
+    return list;
+}
+
+static json_t *
+desktop_json(const struct broker_model *model, const struct broker_desktop *desktop)
+{
+    const struct broker_session *session = broker_model_session_on(model, desktop->row.id);
+    const struct broker_host *host = broker_model_host(model, desktop->row.host);
+    json_t *json = json_object();
+
+    set_text(json, "id", desktop->row.id);
+    set_text(json, "pool", desktop->row.pool);
+    set_text(json, "host", desktop->row.host);
+    set_text(json, "image", desktop->row.image);
+    set_unsigned(json, "revision", desktop->row.revision);
+    set_text(json, "wanted", desktop->row.gone ? "gone" : "running");
+    /* What an away host said last is a memory, not a state. */
+    set_text(json, "state",
+             broker_state_name(host != NULL && host->connected ? desktop->state : BROKER_UNKNOWN));
+    set_text(json, "text", desktop->text);
+    set_text(json, "session", session != NULL ? session->row.id : "");
+    return json;
+}
+
+static json_t *
+session_json(const struct broker_model *model, const struct broker_session *session)
+{
+    const struct broker_stream *stream = broker_model_stream_of(model, session->row.id);
+    json_t *json = json_object();
+    const char *state = session->row.desktop[0] == '\0'     ? "waiting"
+                        : session->row.disconnected_ms == 0 ? "connected"
+                                                            : "disconnected";
+
+    set_text(json, "id", session->row.id);
+    set_text(json, "user", session->row.user);
+    set_text(json, "pool", session->row.pool);
+    set_text(json, "desktop", session->row.desktop);
+    set_text(json, "state", state);
+    set_text(json, "stream", stream != NULL ? stream->row.id : "");
+    json_object_set_new(json, "created_ms", json_integer(session->row.created_ms));
+    json_object_set_new(json, "disconnected_ms", json_integer(session->row.disconnected_ms));
+    return json;
+}
+
+static json_t *
+sessions_json(struct broker *broker)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < broker->model->sessions->len; i++) {
+        json_array_append_new(
+            list, session_json(broker->model, g_ptr_array_index(broker->model->sessions, i)));
+    }
+    return list;
+}
+
+json_t *
+broker_report_hosts(struct broker *broker)
+{
+    json_t *json = reply_new();
+
+    json_object_set_new(json, "hosts", hosts_json(broker));
+    return json;
+}
+
+json_t *
+broker_report_sessions(struct broker *broker)
+{
+    json_t *json = reply_new();
+
+    json_object_set_new(json, "sessions", sessions_json(broker));
+    return json;
+}
+
+json_t *
+broker_report_status(struct broker *broker)
+{
+    json_t *json = reply_new();
+    json_t *pools = json_array();
+    json_t *desktops = json_array();
+    json_t *errors = json_array();
+    guint i;
+
+    for (i = 0; i < broker->pools->items->len; i++) {
+        json_array_append_new(pools, pool_json(broker, g_ptr_array_index(broker->pools->items, i)));
+    }
+    for (i = 0; i < broker->model->desktops->len; i++) {
+        json_array_append_new(
+            desktops, desktop_json(broker->model, g_ptr_array_index(broker->model->desktops, i)));
+    }
+    for (i = 0; broker->errors != NULL && i < broker->errors->len; i++) {
+        json_array_append_new(errors, broker_json_string(g_ptr_array_index(broker->errors, i)));
+    }
+    if (broker->store_failed) {
+        json_array_append_new(errors, json_string("the database could not be written"));
+    }
+    json_object_set_new(json, "pools", pools);
+    json_object_set_new(json, "hosts", hosts_json(broker));
+    json_object_set_new(json, "desktops", desktops);
+    json_object_set_new(json, "sessions", sessions_json(broker));
+    json_object_set_new(json, "errors", errors);
+    return json;
+}
+
+static bool
+is_refused(const struct broker_placement *placement, const struct broker_host *host, json_t *json)
+{
+    guint i;
+
+    for (i = 0; i < placement->refusals->len; i++) {
+        const struct broker_refusal *refusal =
+            &g_array_index(placement->refusals, struct broker_refusal, i);
+
+        if (refusal->host == host) {
+            set_text(json, "rule", broker_rule_name(refusal->rule));
+            set_text(json, "text", refusal->text);
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *
+placement_json(struct broker *broker, const struct broker_pool *pool)
+{
+    struct broker_placement placement = broker_placement_find(broker->model, pool);
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < broker->model->hosts->len; i++) {
+        const struct broker_host *host = g_ptr_array_index(broker->model->hosts, i);
+        json_t *json = json_object();
+        bool refused;
+
+        set_text(json, "host", host->row.name);
+        refused = is_refused(&placement, host, json);
+        json_object_set_new(json, "ok", json_boolean(!refused));
+        if (!refused) {
+            set_text(json, "rule", "");
+            set_text(json, "text",
+                     host == placement.host ? "the next desktop would run here"
+                                            : "it could run here; another host has more memory");
+        }
+        json_array_append_new(list, json);
+    }
+    broker_placement_clear(&placement);
+    return list;
+}
+
+static unsigned
+count_own(const struct broker_model *model, const char *user, const char *pool)
+{
+    unsigned own = 0;
+    guint i;
+
+    for (i = 0; i < model->sessions->len; i++) {
+        const struct broker_session *session = g_ptr_array_index(model->sessions, i);
+
+        own += strcmp(session->row.user, user) == 0 && strcmp(session->row.pool, pool) == 0 ? 1 : 0;
+    }
+    return own;
+}
+
+json_t *
+broker_report_why(struct broker *broker, const char *user, const char *pool_name)
+{
+    const struct broker_pool *pool = broker_pools_find(broker->pools, pool_name);
+    struct broker_pool_count count;
+    struct broker_access access;
+    enum broker_outlook outlook;
+    char text[TEXT_SIZE];
+    json_t *json;
+    json_t *part;
+    unsigned own;
+    bool ok;
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    count = broker_pool_count(broker->model, pool, vd_wall_ms());
+    access = broker_may_use(broker, pool, user);
+    outlook = broker_session_outlook(broker, pool, text, sizeof(text));
+    own = count_own(broker->model, user, pool->name);
+    ok = access.allowed &&
+         (own > 0 || outlook == BROKER_OUTLOOK_READY || outlook == BROKER_OUTLOOK_STARTING);
+    if (outlook == BROKER_OUTLOOK_READY) {
+        g_strlcpy(text, "A desktop is ready.", sizeof(text));
+    }
+    json = reply_new();
+    set_text(json, "user", user);
+    set_text(json, "pool", pool->name);
+    json_object_set_new(json, "ok", json_boolean(ok));
+    set_text(json, "text",
+             !access.allowed ? access.text
+             : own > 0       ? "The user has a session in this pool."
+                             : text);
+    part = json_object();
+    json_object_set_new(part, "allowed", json_boolean(access.allowed));
+    set_text(part, "text", access.text);
+    json_object_set_new(json, "access", part);
+    part = json_object();
+    set_unsigned(part, "max", pool->max);
+    set_unsigned(part, "max_per_user", pool->max_per_user);
+    set_unsigned(part, "assigned", count.assigned);
+    set_unsigned(part, "waiting", count.waiting);
+    set_unsigned(part, "own", own);
+    set_text(part, "text", text);
+    json_object_set_new(json, "limits", part);
+    json_object_set_new(json, "hosts", placement_json(broker, pool));
+    return json;
+}
