@@ -10,25 +10,20 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hostd/guest/modules.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/tiny-input.h"
 #include "hostd/guest/tiny-screen.h"
 #include "hostd/guest/uevent.h"
 
-#define MODULE_LIST "/modules/list" /* "FILE [PARAMETERS]" a line, in the order of loading */
-#define CARD        "/dev/dri/card0"
+#define CARD "/dev/dri/card0"
 
 struct guest {
     struct screen screen;
@@ -44,61 +39,6 @@ static void
 complain(const char *what, int error)
 {
     fprintf(stderr, "vedette-tiny: %s: %s\n", what, strerror(error < 0 ? -error : error));
-}
-
-static void
-mount_all(void)
-{
-    mkdir("/proc", 0755);
-    mkdir("/sys", 0755);
-    mkdir("/dev", 0755);
-    if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "") != 0 && errno != EBUSY) {
-        complain("/dev", errno);
-    }
-    if (mount("proc", "/proc", "proc", 0, "") != 0 || mount("sysfs", "/sys", "sysfs", 0, "") != 0) {
-        complain("/proc, /sys", errno);
-    }
-}
-
-static void
-load_module(const char *file, const char *parameters)
-{
-    char path[512];
-    int fd;
-
-    snprintf(path, sizeof(path), "/modules/%s", file);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1 || (syscall(SYS_finit_module, fd, parameters, 0) != 0 && errno != EEXIST)) {
-        complain(path, errno);
-    }
-    if (fd != -1) {
-        close(fd);
-    }
-}
-
-static void
-load_modules(void)
-{
-    FILE *list = fopen(MODULE_LIST, "re");
-    char line[256];
-
-    if (list == NULL) {
-        complain(MODULE_LIST, errno);
-        return;
-    }
-    while (fgets(line, sizeof(line), list) != NULL) {
-        char *parameters;
-
-        line[strcspn(line, "\n")] = '\0';
-        parameters = strchr(line, ' ');
-        if (parameters != NULL) {
-            *parameters++ = '\0';
-        }
-        if (line[0] != '\0') {
-            load_module(line, parameters == NULL ? "" : parameters);
-        }
-    }
-    fclose(list);
 }
 
 static _Noreturn void
@@ -237,9 +177,9 @@ main(void)
         return 2;
     }
     guest.screen.fd = -1;
-    mount_all();
+    guest_mount_kernel();
     guest.uevents = uevent_open(); /* before the modules: nothing that they bring is missed */
-    load_modules();
+    guest_load_modules();
     guest.port = guest_port_new(on_message, &guest);
     if (guest.port == NULL || guest.uevents < 0) {
         complain("start", guest.uevents < 0 ? guest.uevents : ENOMEM);
