@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* vedette-image: builds revisions of images and lists them. vedettectl image runs it. */
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "hostd/image/build.h"
+#include "hostd/image/store.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/base/options.h"
+
+#define LOG_LINES 20
+
+struct config {
+    const char *recipe, *images, *guest, *cache;
+    bool json, verify;
+};
+
+static const struct vd_option options[] = {
+    {"recipe", VD_OPTION_STRING, offsetof(struct config, recipe), NULL, 0, 0, "FILE",
+     "build: the program that makes the image"},
+    {"images", VD_OPTION_STRING, offsetof(struct config, images), NULL, 0, 0, "DIR",
+     "The folder that holds all images"},
+    {"guest", VD_OPTION_STRING, offsetof(struct config, guest), NULL, 0, 0, "DIR",
+     "build: the folder with the programs that run inside a desktop; default beside this program"},
+    {"cache", VD_OPTION_STRING, offsetof(struct config, cache), NULL, 0, 0, "DIR",
+     "build: downloads and logs, kept between builds; default /var/cache/vedette"},
+    {"verify", VD_OPTION_FLAG, offsetof(struct config, verify), NULL, 0, 0, NULL,
+     "list: read every file and compare its digest"},
+    {"json", VD_OPTION_FLAG, offsetof(struct config, json), NULL, 0, 0, NULL,
+     "Print the result as JSON"},
+};
+
+static const struct vd_program program = {
+    .name = "vedette-image",
+    .summary = "Builds and lists images of desktops.",
+    .usage = "build NAME --recipe FILE --images DIR | list --images DIR",
+    .options = options,
+    .option_count = G_N_ELEMENTS(options),
+};
+
+static void
+print_json(json_t *object)
+{
+    char *text = json_dumps(object, JSON_INDENT(2));
+
+    printf("%s\n", text);
+    free(text);
+    json_decref(object);
+}
+
+static int
+usage_error(const char *text)
+{
+    fprintf(stderr, "vedette-image: %s; --help lists the options\n", text);
+    return 2;
+}
+
+static char *
+own_folder(void)
+{
+    char *path = g_file_read_link("/proc/self/exe", NULL);
+    char *folder = path == NULL ? g_strdup(".") : g_path_get_dirname(path);
+
+    g_free(path);
+    return folder;
+}
+
+static void
+report_failure(const struct config *config, const char *message, const char *log)
+{
+    char *tail = log == NULL ? NULL : image_log_tail(log, LOG_LINES);
+
+    if (tail != NULL && *tail != '\0') {
+        fprintf(stderr, "%s\n", tail);
+    }
+    vd_error("image", "%s", message);
+    if (log != NULL) {
+        vd_error("image", "no revision was made; the whole log is in %s", log);
+    }
+    if (config->json) {
+        json_t *object = json_pack("{s:s, s:s}", "error", "failed", "message", message);
+
+        json_object_set_new(object, "log", log == NULL ? json_null() : json_string(log));
+        print_json(object);
+    }
+    g_free(tail);
+}
+
+static int
+run_build(const struct config *config, const char *name)
+{
+    char *guest =
+        config->guest != NULL ? g_canonicalize_filename(config->guest, NULL) : own_folder();
+    char *user_cache = g_build_filename(g_get_user_cache_dir(), "vedette", NULL);
+    char *cache = g_canonicalize_filename(config->cache != NULL ? config->cache
+                                          : geteuid() == 0      ? "/var/cache/vedette"
+                                                                : user_cache,
+                                          NULL);
+    char *recipe = g_canonicalize_filename(config->recipe, NULL);
+    char *images = g_canonicalize_filename(config->images, NULL), *log = NULL;
+    struct image_build build = {
+        .name = name, .recipe = recipe, .images = images, .guest = guest, .cache = cache};
+    gint64 start = vd_monotonic_us();
+    GError *error = NULL;
+    struct image_manifest *manifest = image_build_run(&build, &log, &error);
+
+    if (manifest == NULL) {
+        report_failure(config, error->message, log);
+    } else if (config->json) {
+        print_json(json_pack("{s:s, s:I, s:s, s:I, s:f}", "name", manifest->name, "revision",
+                             (json_int_t)manifest->revision, "digest", manifest->digest, "size",
+                             (json_int_t)image_manifest_size(manifest), "seconds",
+                             (double)(vd_monotonic_us() - start) / G_USEC_PER_SEC));
+    } else {
+        printf("%s:%u ready after %.0f s, %.0f MB, %s\n", manifest->name, manifest->revision,
+               (double)(vd_monotonic_us() - start) / G_USEC_PER_SEC,
+               (double)image_manifest_size(manifest) / 1e6, manifest->digest);
+    }
+    g_clear_error(&error);
+    g_free(log);
+    g_free(images);
+    g_free(recipe);
+    g_free(cache);
+    g_free(user_cache);
+    g_free(guest);
+    image_manifest_free(manifest);
+    return manifest == NULL ? 1 : 0;
+}
+
+static json_t *
+entry_json(const struct image_entry *entry)
+{
+    const struct image_manifest *m = entry->manifest;
+    json_t *object =
+        json_pack("{s:s, s:I}", "name", entry->name, "revision", (json_int_t)entry->revision);
+
+    if (m == NULL || entry->problem != NULL) {
+        json_object_set_new(object, "problem", json_string(entry->problem));
+        return object;
+    }
+    json_object_set_new(object, "kind", json_string(m->kind == IMAGE_DISK ? "disk" : "kernel"));
+    json_object_set_new(object, "created", json_string(m->created));
+    json_object_set_new(object, "description", json_string(m->description));
+    json_object_set_new(object, "size", json_integer((json_int_t)image_manifest_size(m)));
+    json_object_set_new(object, "memory_min_mb", json_integer(m->memory_min_mb));
+    json_object_set_new(object, "digest", json_string(m->digest));
+    return object;
+}
+
+static void
+print_entry(const struct image_entry *entry)
+{
+    const struct image_manifest *m = entry->manifest;
+
+    if (entry->problem != NULL) {
+        printf("%s:%u  damaged: %s\n", entry->name, entry->revision, entry->problem);
+        return;
+    }
+    printf("%s:%u  %-6s %6.0f MB  %s  %.19s  %s\n", entry->name, entry->revision,
+           m->kind == IMAGE_DISK ? "disk" : "kernel", (double)image_manifest_size(m) / 1e6,
+           m->created, m->digest, m->description);
+}
+
+static int
+run_list(const struct config *config)
+{
+    GError *error = NULL;
+    GPtrArray *entries = image_store_list(config->images, &error);
+    json_t *images = json_array();
+    bool damaged = false;
+
+    if (entries == NULL) {
+        report_failure(config, error->message, NULL);
+        g_error_free(error);
+        json_decref(images);
+        return 1;
+    }
+    for (guint i = 0; i < entries->len; i++) {
+        struct image_entry *entry = entries->pdata[i];
+
+        if (config->verify && entry->manifest != NULL &&
+            !image_manifest_verify(entry->manifest, entry->path, &error)) {
+            entry->problem = g_strdup(error->message);
+            g_clear_error(&error);
+        }
+        damaged = damaged || entry->problem != NULL;
+        json_array_append_new(images, entry_json(entry));
+        if (!config->json) {
+            print_entry(entry);
+        }
+    }
+    if (config->json) {
+        print_json(json_pack("{s:o}", "images", images));
+    } else {
+        json_decref(images);
+    }
+    g_ptr_array_unref(entries);
+    return damaged ? 1 : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct config config = {0};
+    int left;
+
+    vd_log_init("vedette-image");
+    umask(022);
+    left = vd_options_parse(&program, &config, argc, argv, false);
+    if (left < 0) {
+        return 2;
+    }
+    if (config.images == NULL) {
+        return usage_error("--images is missing");
+    }
+    if (argc - left == 2 && strcmp(argv[left], "build") == 0) {
+        return config.recipe == NULL ? usage_error("--recipe is missing")
+                                     : run_build(&config, argv[left + 1]);
+    }
+    if (argc - left == 1 && strcmp(argv[left], "list") == 0) {
+        return run_list(&config);
+    }
+    return usage_error("say build NAME or list");
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VEDETTE_IMAGE_STORE_H
+#define VEDETTE_IMAGE_STORE_H
+
+/*
+ * store: the folder of images, IMAGES/NAME/REVISION/.
+ *
+ * A draft is a hidden folder beside the revisions; publishing it renames its contents to the next
+ * number, so a revision is there whole or not at all. Whoever makes a draft holds a lock on it;
+ * drafts that nobody holds were left by a build that was killed, and the next draft removes them. A
+ * number is never given out twice, not even after the revision was deleted.
+ */
+
+#include "hostd/image/manifest.h"
+
+struct image_draft;
+
+/* Makes a draft of an image; NULL with an error of IMAGE_ERROR. The folder of images is made if
+ * need be. */
+struct image_draft *image_draft_new(const char *images, const char *name, GError **error);
+
+/* Removes the draft's folder unless it was published. NULL-safe. */
+void image_draft_free(struct image_draft *draft);
+
+const char *image_draft_out(const struct image_draft *draft);  /* what will be the revision */
+const char *image_draft_work(const struct image_draft *draft); /* scratch */
+
+/*
+ * Completes manifest with name, revision, files and digest, writes it and publishes the draft. The
+ * files are those of disk.qcow2, vmlinuz and initrd.img that are in the folder; anything else there
+ * is an error.
+ */
+bool image_draft_publish(struct image_draft *draft, struct image_manifest *manifest,
+                         GError **error);
+
+/*
+ * All revisions in rising order of name and number: GPtrArray of struct image_entry. Revisions
+ * whose manifest does not parse have an error text instead of a manifest. NULL with an error when
+ * the folder cannot be read; a folder that does not exist holds no images.
+ */
+struct image_entry {
+    char *name;
+    guint revision;
+    char *path;
+    struct image_manifest *manifest; /* NULL: see problem */
+    char *problem;
+};
+GPtrArray *image_store_list(const char *images, GError **error);
+
+/* Removes a folder with all that is in it, without following links. Returns 0 or a negative errno.
+ */
+int image_remove_tree(const char *path);
+
+#endif
