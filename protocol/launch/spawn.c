@@ -128,6 +128,10 @@ drop_privileges(const struct vd_launch_child *child)
             return -EPERM;
         }
     }
+    /* Only now: a change of user clears it. */
+    if (child->leashed && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+        return -errno;
+    }
     if (child->confine && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         return -errno;
     }
@@ -173,9 +177,12 @@ make_environment(char *environment[MAX_ENV])
     environment[used] = NULL;
 }
 
-/* In the child. Returns only when something failed. */
+/*
+ * In the child. Returns only when something failed. A leashed child whose parent ended before the
+ * leash was on stops here; parent is who it was.
+ */
 static int
-become(const struct vd_launch_child *child, int *status_fd)
+become(const struct vd_launch_child *child, int *status_fd, pid_t parent)
 {
     char *environment[MAX_ENV];
     struct status status = {0};
@@ -194,6 +201,9 @@ become(const struct vd_launch_child *child, int *status_fd)
     if (result == 0) {
         result = drop_privileges(child);
     }
+    if (result == 0 && child->leashed && getppid() != parent) {
+        result = -ESRCH;
+    }
     if (result == 0) {
         result = vd_fd_write_all(*status_fd, &status, sizeof(status));
     }
@@ -205,9 +215,9 @@ become(const struct vd_launch_child *child, int *status_fd)
 }
 
 static _Noreturn void
-become_or_tell(const struct vd_launch_child *child, int status_fd)
+become_or_tell(const struct vd_launch_child *child, int status_fd, pid_t parent)
 {
-    struct status status = {.error = become(child, &status_fd)};
+    struct status status = {.error = become(child, &status_fd, parent)};
 
     (void)vd_fd_write_all(status_fd, &status, sizeof(status));
     _exit(127);
@@ -247,7 +257,7 @@ vd_launch_spawn_orphan(const struct vd_launch_child *child, struct vd_process *r
         (void)setsid();
         last = fork();
         if (last == 0) {
-            become_or_tell(child, status_pipe[1]);
+            become_or_tell(child, status_pipe[1], -1);
         }
         _exit(last < 0 ? 1 : 0);
     }
@@ -277,11 +287,11 @@ vd_launch_spawn_helper(const struct vd_launch_child *child, struct vd_process *r
     }
     pid = fork();
     if (pid == 0) {
+        struct vd_launch_child leashed = *child;
+
+        leashed.leashed = true;
         (void)setsid();
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
-            _exit(127);
-        }
-        become_or_tell(child, status_pipe[1]);
+        become_or_tell(&leashed, status_pipe[1], parent);
     }
     if (pid < 0) {
         result = -errno;

@@ -35,6 +35,7 @@ struct vd_launch_child {
     uid_t uid;    /* also the gid; (uid_t)-1: stays as it is */
     gid_t extra;  /* one supplementary group, or (gid_t)-1 */
     bool confine; /* no new privileges */
+    bool leashed; /* dies with its parent; set by vd_launch_spawn_helper() */
 };
 
 /*

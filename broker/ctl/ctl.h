@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+/* ctl: what every verb of vedettectl shares. Exit statuses: 0 done, 1 refused or failed, 2 usage.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define CTL_DONE   0
+#define CTL_FAILED 1
+#define CTL_USAGE  2
+
+struct ctl {
+    const char *state;  /* absolute */
+    const char *config; /* absolute */
+    bool json;
+    const char *recipe; /* for image build, as are the next */
+    const char *guest;
+    const char *cache;
+    const char *programs;
+};
+
+/* words[0] is the verb; words is NULL-terminated. */
+int ctl_verb_status(const struct ctl *ctl, char **words);
+int ctl_verb_why(const struct ctl *ctl, char **words);
+int ctl_verb_host(const struct ctl *ctl, char **words);
+int ctl_verb_session(const struct ctl *ctl, char **words);
+int ctl_verb_reload(const struct ctl *ctl, char **words);
+int ctl_verb_verify(const struct ctl *ctl, char **words);
+int ctl_verb_image(const struct ctl *ctl, char **words);
+
+/* Has its own options: argv[0] is the verb. */
+int ctl_verb_up(const struct ctl *ctl, int argc, char **argv);
+
+/* One line on standard error: what is wrong with how it was called. Returns CTL_USAGE. */
+int ctl_usage(const char *text);
+
+/*
+ * Sends request (stolen) to the broker and waits. With --json the reply or the error goes to
+ * standard output at once. NULL after telling what is wrong and what to do about it; the exit
+ * status is then CTL_FAILED.
+ */
+json_t *ctl_call(const struct ctl *ctl, json_t *request);
+
+/* Prints a JSON object without its "type" on one line. */
+void ctl_print_json(json_t *object);
+
+/* Text of a member; "" when it is missing. */
+const char *ctl_text(json_t *object, const char *key);
+json_int_t ctl_number(json_t *object, const char *key);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image: hands over to vedette-image, which knows what an image is. */
+#include <errno.h>
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/ctl/ctl.h"
+#include "broker/ctl/programs.h"
+
+static void
+add(GPtrArray *arguments, const char *option, const char *value)
+{
+    if (value != NULL) {
+        g_ptr_array_add(arguments, (char *)option);
+        g_ptr_array_add(arguments, (char *)value);
+    }
+}
+
+/* Does not come back unless it fails. */
+static int
+become_image(const struct ctl *ctl, GPtrArray *arguments)
+{
+    g_autofree char *images = g_build_filename(ctl->state, "images", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = ctl_program_find(ctl->programs, "vedette-image", &error);
+
+    if (path == NULL) {
+        fprintf(stderr, "vedettectl: %s\n", error->message);
+        return CTL_FAILED;
+    }
+    add(arguments, "--images", images);
+    if (ctl->json) {
+        g_ptr_array_add(arguments, (char *)"--json");
+    }
+    g_ptr_array_add(arguments, NULL);
+    (void)execv(path, (char *const *)arguments->pdata);
+    fprintf(stderr, "vedettectl: cannot run %s: %s\n", path, g_strerror(errno));
+    return CTL_FAILED;
+}
+
+int
+ctl_verb_image(const struct ctl *ctl, char **words)
+{
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new();
+    const char *verb = words[1] != NULL ? words[1] : "";
+
+    g_ptr_array_add(arguments, (char *)"vedette-image");
+    if (strcmp(verb, "list") == 0 && words[2] == NULL) {
+        g_ptr_array_add(arguments, (char *)"list");
+        return become_image(ctl, arguments);
+    }
+    if (strcmp(verb, "build") != 0 || words[2] == NULL || words[3] != NULL || ctl->recipe == NULL) {
+        return ctl_usage("image list, or image build NAME --recipe FILE");
+    }
+    g_ptr_array_add(arguments, (char *)"build");
+    g_ptr_array_add(arguments, words[2]);
+    add(arguments, "--recipe", ctl->recipe);
+    add(arguments, "--guest", ctl->guest);
+    add(arguments, "--cache", ctl->cache);
+    return become_image(ctl, arguments);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vedettectl: every verb of the administrator. */
+#include <glib.h>
+#include <locale.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/ctl/ctl.h"
+#include "protocol/base/log.h"
+#include "protocol/base/nearest.h"
+#include "protocol/base/options.h"
+
+static const struct vd_option options[] = {
+    {"state", VD_OPTION_STRING, offsetof(struct ctl, state), "/var/lib/vedette", 0, 0, "DIR",
+     "Where everything is kept."},
+    {"config", VD_OPTION_STRING, offsetof(struct ctl, config), "/etc/vedette", 0, 0, "DIR",
+     "Folder with pools.d."},
+    {"json", VD_OPTION_FLAG, offsetof(struct ctl, json), NULL, 0, 0, NULL,
+     "Answers for programs: one JSON object a line."},
+    {"recipe", VD_OPTION_STRING, offsetof(struct ctl, recipe), NULL, 0, 0, "FILE",
+     "What to build an image from."},
+    {"guest", VD_OPTION_STRING, offsetof(struct ctl, guest), NULL, 0, 0, "DIR",
+     "Folder with the guest's programs, for image build."},
+    {"cache", VD_OPTION_STRING, offsetof(struct ctl, cache), NULL, 0, 0, "DIR",
+     "Folder that keeps downloads, for image build."},
+    {"programs", VD_OPTION_STRING, offsetof(struct ctl, programs), NULL, 0, 0, "DIR",
+     "Where the other programs are: one folder, or a build tree."},
+};
+
+static const struct vd_program program = {
+    .name = "vedettectl",
+    .summary = "Runs Vedette on this machine, and tells and asks its broker.\n"
+               "\n"
+               "Verbs:\n"
+               "  up                       runs everything here; 'up --help' lists its options\n"
+               "  status                   pools, hosts, gateways, sessions\n"
+               "  verify [DIR]             checks pool files without touching what runs\n"
+               "  reload                   puts changed pool files in force, all or none\n"
+               "  why USER POOL            what that user gets from that pool, and why not\n"
+               "  image list               images and their revisions\n"
+               "  image build NAME --recipe FILE\n"
+               "  host list|token NAME|drain NAME|undrain NAME\n"
+               "  session list|end ID",
+    .usage = "[OPTION...] VERB ...",
+    .options = options,
+    .option_count = G_N_ELEMENTS(options),
+};
+
+static const struct {
+    const char *name;
+    int (*run)(const struct ctl *ctl, char **words);
+} verbs[] = {
+    {"status", ctl_verb_status},   {"verify", ctl_verb_verify}, {"reload", ctl_verb_reload},
+    {"why", ctl_verb_why},         {"image", ctl_verb_image},   {"host", ctl_verb_host},
+    {"session", ctl_verb_session},
+};
+
+static int
+unknown_verb(const char *name)
+{
+    const char *names[G_N_ELEMENTS(verbs) + 2];
+    g_autofree char *text = NULL;
+    const char *nearest;
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        names[i] = verbs[i].name;
+    }
+    names[i++] = "up";
+    names[i] = NULL;
+    nearest = vd_nearest(name, names);
+    text = nearest != NULL
+               ? g_strdup_printf("unknown verb '%.60s', did you mean '%s'?", name, nearest)
+               : g_strdup_printf("unknown verb '%.60s'", name);
+    return ctl_usage(text);
+}
+
+static int
+run_verb(const struct ctl *ctl, char **words)
+{
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        if (strcmp(verbs[i].name, words[0]) == 0) {
+            return verbs[i].run(ctl, words);
+        }
+    }
+    return unknown_verb(words[0]);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct ctl ctl;
+    g_autofree char *state = NULL;
+    g_autofree char *config = NULL;
+    int at;
+
+    (void)setlocale(LC_CTYPE, "");
+    vd_log_init("vedettectl");
+    at = vd_options_parse(&program, &ctl, argc, argv, true);
+    if (at >= 0 && at < argc && strcmp(argv[at], "up") == 0) {
+        return ctl_verb_up(&ctl, argc - at, argv + at);
+    }
+    at = at < 0 ? at : vd_options_parse(&program, &ctl, argc, argv, false);
+    if (at < 0) {
+        return CTL_USAGE;
+    }
+    if (at == argc) {
+        return ctl_usage("a verb is missing");
+    }
+    state = g_canonicalize_filename(ctl.state, NULL);
+    config = g_canonicalize_filename(ctl.config, NULL);
+    ctl.state = state;
+    ctl.config = config;
+    return run_verb(&ctl, argv + at);
+}

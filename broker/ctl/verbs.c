@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs: what the broker is asked for, and how its answers are shown. */
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/ctl/ctl.h"
+#include "broker/ctl/table.h"
+
+/* Lets go of a reply; the exit status of a verb that got one. */
+static int
+done(json_t *reply)
+{
+    json_decref(reply);
+    return CTL_DONE;
+}
+
+static void
+add_megabytes(struct ctl_table *table, json_t *object, const char *key)
+{
+    g_autofree char *text = ctl_format_megabytes(ctl_number(object, key));
+
+    ctl_table_add(table, text);
+}
+
+static void
+print_hosts(json_t *hosts)
+{
+    static const char *const headings[] = {"HOST", "STATE",    "CPUS",         "MEMORY",
+                                           "FREE", "DESKTOPS", "ACCELERATION", NULL};
+    struct ctl_table *table = ctl_table_new(headings);
+    size_t i;
+    json_t *host;
+
+    json_array_foreach(hosts, i, host)
+    {
+        json_t *accel = json_object_get(host, "accel");
+        bool connected = json_is_true(json_object_get(host, "connected"));
+        bool drained = json_is_true(json_object_get(host, "drained"));
+        g_autofree char *text =
+            g_strdup_printf("%s %s", ctl_text(accel, "kind"), ctl_text(accel, "text"));
+
+        ctl_table_add(table, ctl_text(host, "name"));
+        ctl_table_add(table, !connected ? "away" : drained ? "drained" : "connected");
+        ctl_table_add_number(table, ctl_number(host, "cpus"));
+        add_megabytes(table, host, "memory_mb");
+        add_megabytes(table, host, "memory_free_mb");
+        ctl_table_add_number(table, ctl_number(host, "desktops"));
+        ctl_table_add(table, g_strstrip(text));
+    }
+    ctl_table_print(table);
+    if (ctl_table_rows(table) == 0) {
+        puts("No host has joined. 'vedettectl up' enrols this machine; for another one 'vedettectl "
+             "host "
+             "token NAME' gives a token.");
+    }
+    ctl_table_free(table);
+}
+
+static void
+print_pools(json_t *pools)
+{
+    static const char *const headings[] = {"POOL",   "READY", "IN USE",      "STARTING",
+                                           "FAILED", "MAX",   "DESCRIPTION", NULL};
+    static const char *const numbers[] = {"ready", "running", "starting", "failed", "max"};
+    struct ctl_table *table = ctl_table_new(headings);
+    size_t i;
+    size_t j;
+    json_t *pool;
+
+    json_array_foreach(pools, i, pool)
+    {
+        const char *text = ctl_text(pool, "text");
+
+        ctl_table_add(table, ctl_text(pool, "name"));
+        for (j = 0; j < G_N_ELEMENTS(numbers); j++) {
+            ctl_table_add_number(table, ctl_number(pool, numbers[j]));
+        }
+        ctl_table_add(table, *text != '\0' ? text : ctl_text(pool, "description"));
+    }
+    ctl_table_print(table);
+    if (ctl_table_rows(table) == 0) {
+        puts("No pools. Put a file into pools.d of the configuration folder, then 'vedettectl "
+             "reload'.");
+    }
+    ctl_table_free(table);
+}
+
+int
+ctl_verb_status(const struct ctl *ctl, char **words)
+{
+    json_t *reply;
+
+    if (words[1] != NULL) {
+        return ctl_usage("status takes no arguments");
+    }
+    reply = ctl_call(ctl, json_pack("{s:s}", "type", "status"));
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        size_t gateways = json_array_size(json_object_get(reply, "gateways"));
+
+        print_pools(json_object_get(reply, "pools"));
+        putchar('\n');
+        print_hosts(json_object_get(reply, "hosts"));
+        printf("\n%zu %s connected, %d open %s\n", gateways, gateways == 1 ? "gateway" : "gateways",
+               (int)ctl_number(reply, "sessions"),
+               ctl_number(reply, "sessions") == 1 ? "session" : "sessions");
+    }
+    return done(reply);
+}
+
+int
+ctl_verb_why(const struct ctl *ctl, char **words)
+{
+    json_t *reply;
+    json_t *host;
+    size_t i;
+    int status;
+
+    if (words[1] == NULL || words[2] == NULL || words[3] != NULL) {
+        return ctl_usage("why needs a user and a pool: vedettectl why USER POOL");
+    }
+    reply = ctl_call(ctl,
+                     json_pack("{s:s,s:s,s:s}", "type", "why", "user", words[1], "pool", words[2]));
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    status = json_is_true(json_object_get(reply, "ok")) ? CTL_DONE : CTL_FAILED;
+    if (!ctl->json) {
+        puts(ctl_text(reply, "text"));
+        json_array_foreach(json_object_get(reply, "hosts"), i, host)
+        {
+            printf("  %s: %s\n", ctl_text(host, "name"), ctl_text(host, "text"));
+        }
+    }
+    (void)done(reply);
+    return status;
+}
+
+static int
+host_list(const struct ctl *ctl)
+{
+    json_t *reply = ctl_call(ctl, json_pack("{s:s}", "type", "host-list"));
+
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        print_hosts(json_object_get(reply, "hosts"));
+    }
+    return done(reply);
+}
+
+static int
+host_token(const struct ctl *ctl, const char *name)
+{
+    json_t *reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "host-token", "name", name));
+
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        puts(ctl_text(reply, "token"));
+        fprintf(
+            stderr,
+            "Good once and for a short time. Give it to vedette-hostd on %s over --join-fd, with "
+            "%s/pki/ca.pem as --ca.\n",
+            name, ctl->state);
+    }
+    return done(reply);
+}
+
+static int
+host_drain(const struct ctl *ctl, const char *name, bool on)
+{
+    json_t *reply =
+        ctl_call(ctl, json_pack("{s:s,s:s,s:b}", "type", "host-drain", "host", name, "on", on));
+
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        printf("%s %s\n", name, on ? "gets no new desktops" : "gets desktops again");
+    }
+    return done(reply);
+}
+
+int
+ctl_verb_host(const struct ctl *ctl, char **words)
+{
+    const char *verb = words[1] != NULL ? words[1] : "";
+    const char *name = words[1] != NULL ? words[2] : NULL;
+
+    if (strcmp(verb, "list") == 0 && name == NULL) {
+        return host_list(ctl);
+    }
+    if (name == NULL || words[3] != NULL) {
+        return ctl_usage("host list, host token NAME, host drain NAME or host undrain NAME");
+    }
+    if (strcmp(verb, "token") == 0) {
+        return host_token(ctl, name);
+    }
+    if (strcmp(verb, "drain") == 0 || strcmp(verb, "undrain") == 0) {
+        return host_drain(ctl, name, verb[0] == 'd');
+    }
+    return ctl_usage("host list, host token NAME, host drain NAME or host undrain NAME");
+}
+
+static int
+session_list(const struct ctl *ctl)
+{
+    static const char *const headings[] = {"SESSION", "USER",  "POOL",  "DESKTOP",
+                                           "HOST",    "STATE", "SINCE", NULL};
+    static const char *const keys[] = {"id", "user", "pool", "desktop", "host", "state"};
+    json_t *reply = ctl_call(ctl, json_pack("{s:s}", "type", "session-list"));
+    struct ctl_table *table;
+    json_t *session;
+    size_t i;
+    size_t j;
+
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (ctl->json) {
+        return done(reply);
+    }
+    table = ctl_table_new(headings);
+    json_array_foreach(json_object_get(reply, "sessions"), i, session)
+    {
+        g_autofree char *age = ctl_format_age(ctl_number(session, "since_ms"));
+
+        for (j = 0; j < G_N_ELEMENTS(keys); j++) {
+            ctl_table_add(table, ctl_text(session, keys[j]));
+        }
+        ctl_table_add(table, age);
+    }
+    ctl_table_print(table);
+    if (ctl_table_rows(table) == 0) {
+        puts("No sessions.");
+    }
+    ctl_table_free(table);
+    return done(reply);
+}
+
+int
+ctl_verb_session(const struct ctl *ctl, char **words)
+{
+    const char *verb = words[1] != NULL ? words[1] : "";
+    json_t *reply;
+
+    if (strcmp(verb, "list") == 0 && words[2] == NULL) {
+        return session_list(ctl);
+    }
+    if (strcmp(verb, "end") != 0 || words[2] == NULL || words[3] != NULL) {
+        return ctl_usage("session list or session end ID");
+    }
+    reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "session-end", "session", words[2]));
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        printf("Session %s ends.\n", words[2]);
+    }
+    return done(reply);
+}
+
+int
+ctl_verb_reload(const struct ctl *ctl, char **words)
+{
+    json_t *reply;
+
+    if (words[1] != NULL) {
+        return ctl_usage("reload takes no arguments");
+    }
+    reply = ctl_call(ctl, json_pack("{s:s}", "type", "reload"));
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        printf("%d %s in force.\n", (int)ctl_number(reply, "pools"),
+               ctl_number(reply, "pools") == 1 ? "pool" : "pools");
+    }
+    return done(reply);
+}
