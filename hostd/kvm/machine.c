@@ -172,8 +172,9 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
         kvm_machine_set_stage(machine, KVM_STAGE_FAILED, text);
         return machine;
     }
-    if (order->want_kvm && environment->accel != KVM_ACCEL_KVM) {
-        kvm_machine_set_stage(machine, KVM_STAGE_FAILED, environment->accel_text);
+    if (order->refused != NULL || (order->want_kvm && environment->accel != KVM_ACCEL_KVM)) {
+        kvm_machine_set_stage(machine, KVM_STAGE_FAILED,
+                              order->refused != NULL ? order->refused : environment->accel_text);
         return machine;
     }
     machine->kernel = image_file(environment, order, order->files.kernel);

@@ -54,6 +54,7 @@ struct kvm_order {
     unsigned cpu, memory_mb;
     bool want_kvm; /* refuse anything slower */
     struct kvm_image files;
+    const char *refused; /* not NULL: it must not be started, and this is why */
 };
 
 struct kvm_machine;

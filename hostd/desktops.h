@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOSTD_DESKTOPS_H
+#define HOSTD_DESKTOPS_H
+
+/*
+ * desktops: what this host has, brought towards what the broker wants.
+ *
+ * Level-triggered and idempotent: the same list may come any number of times. A desktop that the
+ * list does not name is left alone; only an explicit "gone" of the same or a higher epoch ends one.
+ */
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "hostd/images.h"
+#include "hostd/kvm/machine.h"
+
+#define HOSTD_MAX_DESKTOPS 1024u
+
+struct hostd_desktops;
+
+/* Something that a report shows has changed; from the loop. */
+typedef void (*hostd_desktops_changed_fn)(void *user_data);
+
+/*
+ * Adopts what runs and removes folders in which nothing was ever started. environment and images
+ * are borrowed. Never NULL.
+ */
+struct hostd_desktops *hostd_desktops_new(const struct kvm_environment *environment,
+                                          const struct hostd_images *images,
+                                          hostd_desktops_changed_fn changed, void *user_data);
+/* Lets go of everything; machines and streamers run on. Accepts NULL. */
+void hostd_desktops_free(struct hostd_desktops *desktops);
+
+/* Applies the "desktops" array of a desired message; an entry that makes no sense is skipped. */
+void hostd_desktops_apply(struct hostd_desktops *desktops, const json_t *wanted);
+
+/* Once a second: what has to be looked after without an event. */
+void hostd_desktops_tend(struct hostd_desktops *desktops);
+
+/* Adoption has come to a result for every desktop. */
+bool hostd_desktops_are_settled(const struct hostd_desktops *desktops);
+
+/* The "desktops" array of an observed message. New reference. */
+json_t *hostd_desktops_report(const struct hostd_desktops *desktops);
+
+/* Memory that running machines were promised and have not touched yet, in MiB. */
+unsigned hostd_desktops_promised_mb(const struct hostd_desktops *desktops);
+
+#endif

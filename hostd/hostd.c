@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/hostd.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "hostd/desktops.h"
+#include "hostd/images.h"
+#include "hostd/report.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+
+#define COALESCE_MS     50
+#define TEND_MS         1000
+#define REPORT_EVERY    5                    /* tends */
+#define SCAN_EVERY      2                    /* tends */
+#define SETTLE_PATIENCE (3 * G_USEC_PER_SEC) /* then the first report goes out all the same */
+#define SETTLE_RETRY_MS 20
+
+struct hostd {
+    struct kvm_environment environment;
+    const struct kvm_probe *probe;
+    char *state, *desktops_folder, *boot_id;
+    struct hostd_images *images;
+    struct hostd_desktops *desktops;
+    struct hostd_uplink *uplink;
+    uint64_t seq;
+    int64_t started_us;
+    unsigned ticks;
+    guint report, tend;
+};
+
+static gboolean
+send_report(gpointer user_data)
+{
+    struct hostd *hostd = user_data;
+
+    hostd->report = 0;
+    if (!hostd_uplink_is_open(hostd->uplink)) {
+        return G_SOURCE_REMOVE;
+    }
+    /* Right after a restart what runs has not answered yet; "unknown" would be a false alarm. */
+    if (!hostd_desktops_are_settled(hostd->desktops) &&
+        vd_monotonic_us() - hostd->started_us < SETTLE_PATIENCE) {
+        hostd->report = g_timeout_add(SETTLE_RETRY_MS, send_report, hostd);
+        return G_SOURCE_REMOVE;
+    }
+    hostd_uplink_send(hostd->uplink, hostd_report_observed(++hostd->seq, hostd->desktops,
+                                                           hostd->images, hostd->state));
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_changed(void *user_data)
+{
+    struct hostd *hostd = user_data;
+
+    if (hostd->report == 0) {
+        hostd->report = g_timeout_add(COALESCE_MS, send_report, hostd);
+    }
+}
+
+static gboolean
+on_tend(gpointer user_data)
+{
+    struct hostd *hostd = user_data;
+
+    hostd->ticks++;
+    hostd_desktops_tend(hostd->desktops);
+    if (hostd->ticks % SCAN_EVERY == 0 && hostd_images_scan(hostd->images)) {
+        on_changed(hostd);
+    }
+    if (hostd->ticks % REPORT_EVERY == 0) {
+        on_changed(hostd);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+on_opened(struct hostd_uplink *uplink, void *user_data)
+{
+    struct hostd *hostd = user_data;
+
+    hostd_uplink_send(uplink, hostd_report_hello(hostd_uplink_name(uplink),
+                                                 hostd->environment.boot_id, hostd->probe));
+    on_changed(hostd);
+}
+
+static void
+on_message(struct hostd_uplink *uplink G_GNUC_UNUSED, json_t *message, void *user_data)
+{
+    struct hostd *hostd = user_data;
+    const char *type = json_string_value(json_object_get(message, "type"));
+    json_t *wanted = json_object_get(message, "desktops");
+
+    if (g_strcmp0(type, "desired") == 0 && json_is_array(wanted)) {
+        hostd_desktops_apply(hostd->desktops, wanted);
+    }
+}
+
+static const struct hostd_uplink_events uplink_events = {.opened = on_opened,
+                                                         .message = on_message};
+
+struct hostd *
+hostd_new(const struct hostd_options *options, struct vd_launch *launch,
+          const struct kvm_probe *probe)
+{
+    struct hostd *hostd = g_new0(struct hostd, 1);
+    struct hostd_uplink_options uplink = {.state = options->state,
+                                          .broker = options->broker,
+                                          .ca = options->ca,
+                                          .name = options->name,
+                                          .join_fd = options->join_fd};
+    int result;
+
+    hostd->probe = probe;
+    hostd->state = g_strdup(options->state);
+    hostd->desktops_folder = g_build_filename(options->state, "desktops", NULL);
+    hostd->boot_id = hostd_report_boot_id();
+    hostd->environment = (struct kvm_environment){
+        .launch = launch,
+        .desktops = hostd->desktops_folder,
+        .images = options->images,
+        .boot_id = hostd->boot_id,
+        .accel = probe->kind,
+        .accel_text = probe->text,
+        .boot_ms = options->boot_ms,
+        .shutdown_ms = options->shutdown_ms,
+        .quit_ms = options->quit_ms,
+    };
+    result = vd_mkdir_all(hostd->desktops_folder, 0700);
+    if (result < 0) {
+        vd_error("hostd", "cannot make %s, nothing new can start: %s", hostd->desktops_folder,
+                 strerror(-result));
+    }
+    hostd->started_us = vd_monotonic_us();
+    hostd->images = hostd_images_new(options->images);
+    (void)hostd_images_scan(hostd->images); /* the first report brings all there is */
+    hostd->desktops = hostd_desktops_new(&hostd->environment, hostd->images, on_changed, hostd);
+    hostd->uplink = hostd_uplink_new(&uplink, &uplink_events, hostd);
+    hostd->tend = g_timeout_add(TEND_MS, on_tend, hostd);
+    return hostd;
+}
+
+void
+hostd_free(struct hostd *hostd)
+{
+    if (hostd == NULL) {
+        return;
+    }
+    g_source_remove(hostd->tend);
+    if (hostd->report != 0) {
+        g_source_remove(hostd->report);
+    }
+    hostd_uplink_free(hostd->uplink);
+    hostd_desktops_free(hostd->desktops);
+    hostd_images_free(hostd->images);
+    g_free(hostd->state);
+    g_free(hostd->desktops_folder);
+    g_free(hostd->boot_id);
+    g_free(hostd);
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/streamers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hostd/kvm/socket.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/link/channel.h"
+#include "protocol/wire/messages.h"
+
+#define SOCKET         "streamer.sock"
+#define LOG            "streamer.log"
+#define RECORD         "streamer.json"
+#define MAX_RECORD     4096u
+#define MAX_ID         64u
+#define LOG_MAX        (1024 * 1024)
+#define RESTART_MIN_MS 100u
+#define RESTART_MAX_MS 5000u
+#define STABLE_US      (10 * G_USEC_PER_SEC) /* alive for so long: the next death starts over */
+#define PATIENCE_US    (3 * G_USEC_PER_SEC)  /* until an order that shows no effect is given up */
+
+struct hostd_streamer {
+    const struct kvm_environment *environment;
+    struct kvm_machine *machine;
+    hostd_streamer_changed_fn changed;
+    void *user_data;
+    const char *id;
+    int folder;
+
+    struct vd_process process; /* pid 0: none that we know */
+    int pidfd;
+    guint exit_source, restart;
+    unsigned restart_ms;
+    int64_t started_us;
+    struct vdp_channel_conn *channel;
+
+    /* What it said last; heard is false until it has said something on this channel. */
+    bool heard, has_display;
+    char stream[MAX_ID + 1];
+    char next[MAX_ID + 1]; /* the one it is turning to */
+    char state[16];
+
+    bool asking_display;
+    int64_t display_us; /* when a display was sent; 0: never */
+
+    json_t *wanted; /* owned or NULL */
+    char dialled[MAX_ID + 1];
+    int64_t dialled_us; /* when this process was told; 0: an earlier one was */
+    char hung_up[MAX_ID + 1];
+};
+
+static gboolean on_restart(gpointer user_data);
+
+static void
+drop_source(guint *source)
+{
+    if (*source != 0) {
+        g_source_remove(*source);
+        *source = 0;
+    }
+}
+
+static void
+copy_id(char *to, const char *from)
+{
+    g_strlcpy(to, from == NULL || strlen(from) > MAX_ID ? "" : from, MAX_ID + 1);
+}
+
+static bool
+save(const struct hostd_streamer *streamer)
+{
+    g_autofree char *path = g_build_filename(kvm_machine_folder(streamer->machine), RECORD, NULL);
+    json_t *json =
+        json_pack("{s:s, s:i, s:I, s:s}", "boot_id", streamer->environment->boot_id, "pid",
+                  (int)streamer->process.pid, "start_time",
+                  (json_int_t)streamer->process.start_time, "dialled", streamer->dialled);
+    char *text = json_dumps(json, JSON_COMPACT);
+    int result = vd_file_replace(path, text, strlen(text), 0600);
+
+    json_decref(json);
+    free(text);
+    if (result < 0) {
+        vd_warning("streamer", "%s: cannot write its record: %s", streamer->id, strerror(-result));
+    }
+    return result == 0;
+}
+
+/* Fills process and dialled from what an earlier hostd wrote; process only if it still runs. */
+static void
+load(struct hostd_streamer *streamer)
+{
+    g_autofree char *path = g_build_filename(kvm_machine_folder(streamer->machine), RECORD, NULL);
+    struct vd_process process = {0};
+    const char *boot_id, *dialled;
+    char *data = NULL;
+    json_int_t start_time;
+    size_t size;
+    json_t *json;
+    int pid;
+
+    if (vd_file_read(path, MAX_RECORD, &data, &size) < 0) {
+        return; /* the first one of this machine */
+    }
+    json = json_loadb(data, size, 0, NULL);
+    if (json_unpack(json, "{s:s, s:i, s:I, s:s}", "boot_id", &boot_id, "pid", &pid, "start_time",
+                    &start_time, "dialled", &dialled) == 0) {
+        copy_id(streamer->dialled, dialled);
+        process.pid = pid;
+        process.start_time = (uint64_t)start_time;
+        if (pid > 1 && strcmp(boot_id, streamer->environment->boot_id) == 0 &&
+            vd_process_is_alive(process)) {
+            streamer->process = process;
+        }
+    }
+    json_decref(json);
+    free(data);
+}
+
+static void
+note_change(struct hostd_streamer *streamer)
+{
+    streamer->changed(streamer, streamer->user_data);
+}
+
+static void
+disconnect(struct hostd_streamer *streamer)
+{
+    vdp_channel_free(streamer->channel);
+    streamer->channel = NULL;
+    streamer->heard = streamer->has_display = false;
+    streamer->stream[0] = streamer->next[0] = '\0';
+    streamer->display_us = 0;
+    if (streamer->asking_display) {
+        kvm_machine_cancel_display(streamer->machine);
+        streamer->asking_display = false;
+    }
+}
+
+/* The process is gone, or cannot be reached: a fresh one follows, ever more slowly. */
+static void
+schedule_restart(struct hostd_streamer *streamer)
+{
+    disconnect(streamer);
+    drop_source(&streamer->exit_source);
+    vd_fd_clear(&streamer->pidfd);
+    memset(&streamer->process, 0, sizeof(streamer->process));
+    streamer->dialled_us = 0;
+    if (streamer->restart == 0) {
+        if (vd_monotonic_us() - streamer->started_us > STABLE_US) {
+            streamer->restart_ms = RESTART_MIN_MS;
+        }
+        streamer->restart = g_timeout_add(streamer->restart_ms, on_restart, streamer);
+        streamer->restart_ms = MIN(2 * streamer->restart_ms, RESTART_MAX_MS);
+    }
+    note_change(streamer);
+}
+
+static gboolean
+on_exit_seen(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+{
+    struct hostd_streamer *streamer = user_data;
+
+    streamer->exit_source = 0;
+    vd_warning("streamer", "%s: its streamer ended, starting another", streamer->id);
+    schedule_restart(streamer);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd, void *user_data)
+{
+    struct hostd_streamer *streamer = user_data;
+    const char *type = json_string_value(json_object_get(message, "type"));
+    const char *state = json_string_value(json_object_get(message, "state"));
+
+    json_t *before, *after;
+
+    vd_fd_clear(&fd); /* none is expected */
+    if (g_strcmp0(type, "status") != 0) {
+        return;
+    }
+    before = hostd_streamer_report(streamer);
+    streamer->heard = true;
+    streamer->has_display = json_is_true(json_object_get(message, "display"));
+    copy_id(streamer->stream, json_string_value(json_object_get(message, "stream")));
+    copy_id(streamer->next, json_string_value(json_object_get(message, "next")));
+    g_strlcpy(streamer->state, state == NULL ? "" : state, sizeof(streamer->state));
+    hostd_streamer_tend(streamer);
+    after = hostd_streamer_report(streamer);
+    if (!json_equal(before, after)) {
+        note_change(streamer); /* its figures alone are no news for the broker */
+    }
+    json_decref(before);
+    json_decref(after);
+}
+
+static void
+on_channel_closed(struct vdp_channel_conn *conn G_GNUC_UNUSED, const char *text, void *user_data)
+{
+    struct hostd_streamer *streamer = user_data;
+
+    vd_debug("streamer", "%s: control channel: %s", streamer->id, text);
+    disconnect(streamer);
+    if (streamer->pidfd < 0) {
+        schedule_restart(streamer); /* found through its socket only: now it is nobody's */
+    }
+}
+
+static const struct vdp_channel_events channel_events = {on_message, on_channel_closed};
+
+/* True when there is a channel now. */
+static bool
+connect_channel(struct hostd_streamer *streamer)
+{
+    int fd = kvm_socket_connect(streamer->folder, SOCKET);
+
+    if (fd < 0) {
+        return false;
+    }
+    streamer->channel = vdp_channel_new(fd, NULL, &channel_events, streamer);
+    return true;
+}
+
+static bool
+watch(struct hostd_streamer *streamer)
+{
+    streamer->pidfd = (int)syscall(SYS_pidfd_open, streamer->process.pid, 0);
+    if (streamer->pidfd < 0 || !vd_process_is_alive(streamer->process)) {
+        vd_fd_clear(&streamer->pidfd);
+        return false;
+    }
+    streamer->exit_source = g_unix_fd_add(streamer->pidfd, G_IO_IN, on_exit_seen, streamer);
+    return true;
+}
+
+static void
+start(struct hostd_streamer *streamer)
+{
+    int listener = kvm_socket_listen(streamer->folder, SOCKET);
+    int log =
+        openat(streamer->folder, LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int result = listener < 0 ? listener
+                 : log < 0    ? -errno
+                              : vd_launch_streamer(streamer->environment->launch,
+                                                   kvm_machine_record(streamer->machine)->slot,
+                                                   &listener, 1, log, &streamer->process);
+
+    vd_fd_clear(&log);
+    vd_fd_clear(&listener);
+    streamer->started_us = vd_monotonic_us();
+    if (result < 0) {
+        vd_warning("streamer", "%s: cannot start its streamer: %s", streamer->id,
+                   strerror(-result));
+        schedule_restart(streamer);
+        return;
+    }
+    (void)save(streamer); /* says so itself; found again through its socket */
+    if (!watch(streamer) || !connect_channel(streamer)) {
+        schedule_restart(streamer);
+    }
+}
+
+static gboolean
+on_restart(gpointer user_data)
+{
+    struct hostd_streamer *streamer = user_data;
+
+    streamer->restart = 0;
+    start(streamer);
+    return G_SOURCE_REMOVE;
+}
+
+struct hostd_streamer *
+hostd_streamer_new(const struct kvm_environment *environment, struct kvm_machine *machine,
+                   hostd_streamer_changed_fn changed, void *user_data)
+{
+    struct hostd_streamer *streamer = g_new0(struct hostd_streamer, 1);
+
+    streamer->environment = environment;
+    streamer->machine = machine;
+    streamer->changed = changed;
+    streamer->user_data = user_data;
+    streamer->id = kvm_machine_record(machine)->id;
+    streamer->folder = open(kvm_machine_folder(machine), O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    streamer->pidfd = -1;
+    streamer->restart_ms = RESTART_MIN_MS;
+    load(streamer);
+    if (streamer->process.pid != 0 && !watch(streamer)) {
+        memset(&streamer->process, 0, sizeof(streamer->process));
+    }
+    /* One that was started and not yet written down still answers on its socket. */
+    if (!connect_channel(streamer) && streamer->process.pid == 0) {
+        streamer->restart = g_timeout_add(0, on_restart, streamer);
+    }
+    return streamer;
+}
+
+void
+hostd_streamer_free(struct hostd_streamer *streamer)
+{
+    if (streamer == NULL) {
+        return;
+    }
+    disconnect(streamer);
+    drop_source(&streamer->exit_source);
+    drop_source(&streamer->restart);
+    vd_fd_clear(&streamer->pidfd);
+    vd_fd_clear(&streamer->folder);
+    json_decref(streamer->wanted);
+    g_free(streamer);
+}
+
+void
+hostd_streamer_end(struct hostd_streamer *streamer)
+{
+    int result;
+
+    if (streamer != NULL && streamer->process.pid != 0) {
+        result = vd_launch_signal(streamer->environment->launch,
+                                  kvm_machine_record(streamer->machine)->slot, streamer->process,
+                                  SIGKILL);
+        if (result < 0 && result != -ESRCH) {
+            vd_warning("streamer", "%s: cannot end its streamer: %s", streamer->id,
+                       strerror(-result));
+        }
+    }
+    hostd_streamer_free(streamer);
+}
+
+static const char *
+wanted_id(const struct hostd_streamer *streamer)
+{
+    const char *id = json_string_value(json_object_get(streamer->wanted, "id"));
+
+    return id == NULL ? "" : id;
+}
+
+void
+hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream)
+{
+    json_t *wanted = json_is_object(stream) ? json_deep_copy(stream) : NULL;
+
+    if (!json_equal(wanted, streamer->wanted)) {
+        json_decref(streamer->wanted);
+        streamer->wanted = wanted;
+        hostd_streamer_tend(streamer);
+        note_change(streamer);
+        return;
+    }
+    json_decref(wanted);
+}
+
+static void
+on_display(int fd, const char *text, void *user_data)
+{
+    struct hostd_streamer *streamer = user_data;
+
+    streamer->asking_display = false;
+    if (fd < 0) {
+        vd_debug("streamer", "%s: no display: %s", streamer->id, text);
+        return; /* asked again with the next look */
+    }
+    if (streamer->channel != NULL) {
+        streamer->display_us = vd_monotonic_us();
+        vdp_channel_send(streamer->channel, json_pack("{s:s}", "type", "display"), fd);
+    }
+    vd_fd_clear(&fd);
+}
+
+/* The one order to dial that a stream id gets; written down before it goes out. */
+static void
+dial(struct hostd_streamer *streamer)
+{
+    const char *url = json_string_value(json_object_get(streamer->wanted, "url"));
+    const char *token = json_string_value(json_object_get(streamer->wanted, "token"));
+    const char *ca = json_string_value(json_object_get(streamer->wanted, "ca"));
+    json_t *message = json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "dial", "stream",
+                                wanted_id(streamer), "url", url == NULL ? "" : url, "token",
+                                token == NULL ? "" : token, "ca", ca == NULL ? "" : ca);
+
+    copy_id(streamer->dialled, wanted_id(streamer));
+    streamer->dialled_us = vd_monotonic_us();
+    (void)save(streamer); /* without a disk it is remembered as long as we live */
+    vdp_channel_send(streamer->channel, message, -1);
+    vd_info("streamer", "%s: told to dial for stream %s", streamer->id, streamer->dialled);
+}
+
+static void
+cut_log(struct hostd_streamer *streamer)
+{
+    struct stat status;
+    int fd = openat(streamer->folder, LOG, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size > LOG_MAX && ftruncate(fd, 0) < 0) {
+        vd_warning("streamer", "%s: cannot cut its log: %s", streamer->id, strerror(errno));
+    }
+    vd_fd_clear(&fd);
+}
+
+void
+hostd_streamer_tend(struct hostd_streamer *streamer)
+{
+    const char *id = wanted_id(streamer);
+    int64_t now = vd_monotonic_us();
+
+    if (streamer->channel == NULL) {
+        if (streamer->restart == 0 && streamer->pidfd >= 0) {
+            (void)connect_channel(streamer); /* tried again with the next look */
+        }
+        return;
+    }
+    if (!streamer->heard) {
+        return;
+    }
+    if (!streamer->has_display && !streamer->asking_display &&
+        now - streamer->display_us > PATIENCE_US && kvm_machine_takes_display(streamer->machine)) {
+        streamer->asking_display = true;
+        kvm_machine_display(streamer->machine, on_display, streamer);
+    }
+    if (id[0] != '\0' && strlen(id) <= MAX_ID && strcmp(id, streamer->dialled) != 0) {
+        dial(streamer);
+    } else if (id[0] == '\0' && streamer->stream[0] != '\0' &&
+               strcmp(streamer->stream, streamer->hung_up) != 0) {
+        copy_id(streamer->hung_up, streamer->stream);
+        vdp_channel_send(streamer->channel,
+                         json_pack("{s:s, s:s, s:i, s:s}", "type", "hangup", "stream",
+                                   streamer->stream, "reason", (int)VDP_GOAWAY_ENDED, "text",
+                                   "the session ended"),
+                         -1);
+    }
+    cut_log(streamer);
+}
+
+json_t *
+hostd_streamer_report(const struct hostd_streamer *streamer)
+{
+    const char *id = wanted_id(streamer);
+    const char *state = "lost";
+
+    if (id[0] == '\0') {
+        return json_null();
+    }
+    if (strcmp(id, streamer->dialled) != 0) {
+        state = "starting";
+    } else if (strcmp(id, streamer->stream) == 0) {
+        state = streamer->state;
+    } else if (strcmp(id, streamer->next) == 0) {
+        state = "dialling";
+    } else if (streamer->dialled_us != 0 &&
+               vd_monotonic_us() - streamer->dialled_us < PATIENCE_US) {
+        state = "dialling";
+    }
+    return json_pack("{s:s, s:s}", "id", id, "state", state);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOSTD_STREAMERS_H
+#define HOSTD_STREAMERS_H
+
+/*
+ * streamers: one vedette-streamer beside each running machine.
+ *
+ * Started through vedette-launch, found again after a restart of hostd, started anew with a fresh
+ * display when it dies. A stream's token works once, so that an order to dial goes out at most once
+ * per stream id, even across restarts: the id is written down first.
+ */
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "hostd/kvm/machine.h"
+
+struct hostd_streamer;
+
+/* What a report shows has changed. Must not free the streamer. */
+typedef void (*hostd_streamer_changed_fn)(struct hostd_streamer *streamer, void *user_data);
+
+/* machine and environment are borrowed and must outlive it. Never NULL. */
+struct hostd_streamer *hostd_streamer_new(const struct kvm_environment *environment,
+                                          struct kvm_machine *machine,
+                                          hostd_streamer_changed_fn changed, void *user_data);
+/* Lets go of it; the process runs on for adoption. Accepts NULL. */
+void hostd_streamer_free(struct hostd_streamer *streamer);
+/* Ends the process, as its machine is ending; then frees. Accepts NULL. */
+void hostd_streamer_end(struct hostd_streamer *streamer);
+
+/* What the broker wants streamed: {"id","url","token","ca"}, or NULL for nothing. Borrowed. */
+void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream);
+
+/* Looks whether something is due: the machine changed, or a second has passed. */
+void hostd_streamer_tend(struct hostd_streamer *streamer);
+
+/*
+ * {"id","state"} of the wanted stream, or JSON null. state: "starting" (the order has not gone
+ * out), "dialling", "waiting", "streaming" as the streamer says, or "lost": it will not come again,
+ * a new stream is needed. New reference.
+ */
+json_t *hostd_streamer_report(const struct hostd_streamer *streamer);
+
+#endif
