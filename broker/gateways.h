@@ -18,6 +18,9 @@ void broker_gateways_free(struct broker_gateways *gateways); /* accepts NULL */
 void broker_gateways_close(struct broker_gateways *gateways, const char *gateway,
                            const char *stream, int reason, const char *text);
 
+/* Those that are connected and said hello: [{"name"}..]. A new reference. */
+json_t *broker_gateways_report(const struct broker_gateways *gateways);
+
 /* Whom an answer to an API call goes to. Given out once, consumed by broker_reply_send(). */
 struct broker_reply;
 

@@ -91,6 +91,11 @@ print_errors(const struct ctl *ctl, json_t *reply)
     {
         fprintf(stderr, "%s\n", json_is_string(item) ? json_string_value(item) : "?");
     }
+    if (json_array_size(errors) > 0) {
+        fprintf(stderr, "vedettectl: %zu %s; what runs is unchanged\n", json_array_size(errors),
+                json_array_size(errors) == 1 ? "mistake" : "mistakes");
+        return;
+    }
     fprintf(stderr, "vedettectl: %s\n",
             *ctl_text(reply, "text") != '\0' ? ctl_text(reply, "text") : "the broker refused");
 }

@@ -25,7 +25,8 @@
 #define ASK_MS        3000u
 #define READY_POLL_MS 100u
 #define STOP_POLL_MS  50u
-#define STOP_LIMIT_US (20 * G_USEC_PER_SEC) /* desktops get this long to go */
+#define DESKTOPS_MS   20000u               /* desktops get this long to go */
+#define STOP_LIMIT_US (3 * G_USEC_PER_SEC) /* and their processes this much more */
 
 enum phase {
     PHASE_UP,

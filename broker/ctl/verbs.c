@@ -41,7 +41,10 @@ print_hosts(json_t *hosts)
             g_strdup_printf("%s %s", ctl_text(accel, "kind"), ctl_text(accel, "text"));
 
         ctl_table_add(table, ctl_text(host, "name"));
-        ctl_table_add(table, !connected ? "away" : drained ? "drained" : "connected");
+        ctl_table_add(table, json_is_true(json_object_get(host, "revoked")) ? "revoked"
+                             : !connected                                   ? "away"
+                             : drained                                      ? "drained"
+                                                                            : "connected");
         ctl_table_add_number(table, ctl_number(host, "cpus"));
         add_megabytes(table, host, "memory_mb");
         add_megabytes(table, host, "memory_free_mb");
@@ -60,9 +63,10 @@ print_hosts(json_t *hosts)
 static void
 print_pools(json_t *pools)
 {
-    static const char *const headings[] = {"POOL",   "READY", "IN USE",      "STARTING",
-                                           "FAILED", "MAX",   "DESCRIPTION", NULL};
-    static const char *const numbers[] = {"ready", "running", "starting", "failed", "max"};
+    static const char *const headings[] = {
+        "POOL", "READY", "IN USE", "STARTING", "STOPPING", "WAITING", "MAX", "DESCRIPTION", NULL};
+    static const char *const numbers[] = {"ready",    "assigned", "starting",
+                                          "stopping", "waiting",  "max"};
     struct ctl_table *table = ctl_table_new(headings);
     size_t i;
     size_t j;
@@ -70,13 +74,13 @@ print_pools(json_t *pools)
 
     json_array_foreach(pools, i, pool)
     {
-        const char *text = ctl_text(pool, "text");
+        const char *failure = ctl_text(pool, "failure");
 
         ctl_table_add(table, ctl_text(pool, "name"));
         for (j = 0; j < G_N_ELEMENTS(numbers); j++) {
             ctl_table_add_number(table, ctl_number(pool, numbers[j]));
         }
-        ctl_table_add(table, *text != '\0' ? text : ctl_text(pool, "description"));
+        ctl_table_add(table, *failure != '\0' ? failure : ctl_text(pool, "description"));
     }
     ctl_table_print(table);
     if (ctl_table_rows(table) == 0) {
@@ -101,12 +105,20 @@ ctl_verb_status(const struct ctl *ctl, char **words)
     if (!ctl->json) {
         size_t gateways = json_array_size(json_object_get(reply, "gateways"));
 
+        size_t sessions = json_array_size(json_object_get(reply, "sessions"));
+        json_t *item;
+        size_t i;
+
         print_pools(json_object_get(reply, "pools"));
         putchar('\n');
         print_hosts(json_object_get(reply, "hosts"));
-        printf("\n%zu %s connected, %d open %s\n", gateways, gateways == 1 ? "gateway" : "gateways",
-               (int)ctl_number(reply, "sessions"),
-               ctl_number(reply, "sessions") == 1 ? "session" : "sessions");
+        printf("\n%zu %s connected, %zu open %s\n", gateways,
+               gateways == 1 ? "gateway" : "gateways", sessions,
+               sessions == 1 ? "session" : "sessions");
+        json_array_foreach(json_object_get(reply, "errors"), i, item)
+        {
+            printf("error: %s\n", json_is_string(item) ? json_string_value(item) : "?");
+        }
     }
     return done(reply);
 }
@@ -132,7 +144,7 @@ ctl_verb_why(const struct ctl *ctl, char **words)
         puts(ctl_text(reply, "text"));
         json_array_foreach(json_object_get(reply, "hosts"), i, host)
         {
-            printf("  %s: %s\n", ctl_text(host, "name"), ctl_text(host, "text"));
+            printf("  %s: %s\n", ctl_text(host, "host"), ctl_text(host, "text"));
         }
     }
     (void)done(reply);
@@ -211,9 +223,9 @@ ctl_verb_host(const struct ctl *ctl, char **words)
 static int
 session_list(const struct ctl *ctl)
 {
-    static const char *const headings[] = {"SESSION", "USER",  "POOL",  "DESKTOP",
-                                           "HOST",    "STATE", "SINCE", NULL};
-    static const char *const keys[] = {"id", "user", "pool", "desktop", "host", "state"};
+    static const char *const headings[] = {"SESSION", "USER",  "POOL", "DESKTOP",
+                                           "STATE",   "SINCE", NULL};
+    static const char *const keys[] = {"id", "user", "pool", "desktop", "state"};
     json_t *reply = ctl_call(ctl, json_pack("{s:s}", "type", "session-list"));
     struct ctl_table *table;
     json_t *session;
@@ -229,7 +241,7 @@ session_list(const struct ctl *ctl)
     table = ctl_table_new(headings);
     json_array_foreach(json_object_get(reply, "sessions"), i, session)
     {
-        g_autofree char *age = ctl_format_age(ctl_number(session, "since_ms"));
+        g_autofree char *age = ctl_format_age(ctl_number(session, "created_ms"));
 
         for (j = 0; j < G_N_ELEMENTS(keys); j++) {
             ctl_table_add(table, ctl_text(session, keys[j]));
