@@ -6,6 +6,8 @@
 
 #include <glib.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
+
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
