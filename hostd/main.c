@@ -15,7 +15,7 @@
 #define MAX_SECONDS 86400
 
 struct config {
-    const char *state, *images, *broker, *ca, *name;
+    const char *state, *images, *broker, *ca, *name, *qemu;
     int64_t launch_fd, join_fd;
     int64_t boot_seconds, shutdown_seconds, quit_seconds;
     bool probe;
@@ -34,6 +34,8 @@ static const struct vd_option options[] = {
      "The installation's own certificate authority."},
     {"name", VD_OPTION_STRING, FIELD(name), "", 0, 0, "NAME",
      "Name to join as; empty is the machine's host name."},
+    {"qemu", VD_OPTION_STRING, FIELD(qemu), "/usr/bin/qemu-system-x86_64", 0, 0, "FILE",
+     "The program that vedette-launch runs machines with; qemu-img is taken from beside it."},
     {"launch-fd", VD_OPTION_INT, FIELD(launch_fd), "-1", -1, 1023, "N",
      "Descriptor of the socket to vedette-launch; required."},
     {"join-fd", VD_OPTION_INT, FIELD(join_fd), "-1", -1, 1023, "N",
@@ -75,6 +77,7 @@ serve(const struct config *config, const struct kvm_probe *probe)
         .ca = config->ca,
         .name = config->name,
         .join_fd = (int)config->join_fd,
+        .engine = config->qemu,
         .boot_ms = (unsigned)config->boot_seconds * MS_PER_S,
         .shutdown_ms = (unsigned)config->shutdown_seconds * MS_PER_S,
         .quit_ms = (unsigned)config->quit_seconds * MS_PER_S,
