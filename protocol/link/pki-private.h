@@ -4,10 +4,10 @@
 
 /* pki-private: PEM in, OpenSSL objects out. Inside protocol/link only. */
 
-#include <glib.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
 
+#include <glib.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
