@@ -18,8 +18,7 @@ struct hostd_options {
     const char *state;  /* folder of hostd's own */
     const char *images; /* folder with NAME/REVISION */
     const char *broker, *ca, *name;
-    const char *engine; /* path of the machine program */
-    int join_fd;        /* owned; -1: none */
+    int join_fd; /* owned; -1: none */
     unsigned boot_ms, shutdown_ms, quit_ms;
 };
 

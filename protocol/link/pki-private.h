@@ -4,8 +4,6 @@
 
 /* pki-private: PEM in, OpenSSL objects out. Inside protocol/link only. */
 
-#include <stdbool.h>
-
 #include <glib.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>

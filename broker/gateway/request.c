@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/gateway/request.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define COOKIE_NAME "__Host-vedette="
+#define SCHEME      "https://"
+#define MAX_DIGITS  9
+
+static const struct {
+    const char *path;
+    bool is_post;
+} api_routes[] = {
+    {"/api/login", true},  {"/api/login/answer", true}, {"/api/logout", true}, {"/api/me", false},
+    {"/api/pools", false}, {"/api/connect", true},      {"/api/logoff", true},
+};
+
+/* Bytes of the host part of "host:port"; 0 when it is malformed. */
+static size_t
+host_size(const char *text)
+{
+    if (text[0] == '[') {
+        size_t inside = strspn(text + 1, "0123456789abcdefABCDEF:.");
+
+        return text[1 + inside] == ']' ? inside + 2 : 0;
+    }
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
+}
+
+static bool
+is_number(const char *text)
+{
+    size_t size = strspn(text, "0123456789");
+
+    return size > 0 && size <= MAX_DIGITS && text[size] == '\0';
+}
+
+static unsigned
+to_number(const char *text)
+{
+    unsigned number = 0;
+
+    for (; *text != '\0'; text++) {
+        number = number * 10 + (unsigned)(*text - '0');
+    }
+    return number;
+}
+
+bool
+gateway_host_allowed(const struct gateway_names *names, const char *host)
+{
+    size_t size = host_size(host);
+    size_t i;
+
+    if (size == 0 || (host[size] != '\0' && (host[size] != ':' || !is_number(host + size + 1)))) {
+        return false;
+    }
+    for (i = 0; i < names->count; i++) {
+        if (strlen(names->items[i]) == size && strncasecmp(names->items[i], host, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+gateway_origin_allowed(const struct gateway_names *names, const char *origin)
+{
+    const char *host = origin + strlen(SCHEME);
+    size_t size;
+    size_t i;
+
+    if (strncmp(origin, SCHEME, strlen(SCHEME)) != 0) {
+        return false;
+    }
+    size = host_size(host);
+    if (size == 0) {
+        return false;
+    }
+    if (host[size] == '\0') {
+        if (names->port != 443) {
+            return false;
+        }
+    } else if (host[size] != ':' || host[size + 1] == '0' || !is_number(host + size + 1) ||
+               to_number(host + size + 1) != names->port || names->port == 443) {
+        return false;
+    }
+    for (i = 0; i < names->count; i++) {
+        /* Browsers write origins in lower case: anything else is not one. */
+        if (strlen(names->items[i]) == size && memcmp(names->items[i], host, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+take_token(const char *text, size_t size, char ret_token[VD_TOKEN_CHARS + 1])
+{
+    char token[VD_TOKEN_CHARS + 1];
+    bool fine;
+
+    if (size != VD_TOKEN_CHARS) {
+        return false;
+    }
+    memcpy(token, text, size);
+    token[size] = '\0';
+    fine = vd_token_is_well_formed(token);
+    if (fine) {
+        memcpy(ret_token, token, sizeof(token));
+    }
+    explicit_bzero(token, sizeof(token));
+    return fine;
+}
+
+bool
+gateway_cookie_token(const char *cookie, char ret_token[VD_TOKEN_CHARS + 1])
+{
+    bool found = false;
+
+    while (*cookie != '\0') {
+        size_t size;
+
+        cookie += strspn(cookie, " ;");
+        size = strcspn(cookie, ";");
+        if (strncmp(cookie, COOKIE_NAME, strlen(COOKIE_NAME)) == 0) {
+            if (found || size < strlen(COOKIE_NAME) ||
+                !take_token(cookie + strlen(COOKIE_NAME), size - strlen(COOKIE_NAME), ret_token)) {
+                return false;
+            }
+            found = true;
+        }
+        cookie += size;
+    }
+    return found;
+}
+
+bool
+gateway_bearer_token(const char *authorization, char ret_token[VD_TOKEN_CHARS + 1])
+{
+    if (strncasecmp(authorization, "Bearer ", 7) != 0) {
+        return false;
+    }
+    return take_token(authorization + 7, strlen(authorization + 7), ret_token);
+}
+
+enum gateway_route
+gateway_api_route(bool is_post, const char *path)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(api_routes) / sizeof(api_routes[0]); i++) {
+        if (strcmp(api_routes[i].path, path) == 0) {
+            return api_routes[i].is_post == is_post ? GATEWAY_ROUTE_OK : GATEWAY_ROUTE_METHOD;
+        }
+    }
+    return GATEWAY_ROUTE_UNKNOWN;
+}
+
+bool
+gateway_content_length(const char *text, size_t limit, size_t *ret_size)
+{
+    if (!is_number(text) || to_number(text) > limit) {
+        return false;
+    }
+    *ret_size = to_number(text);
+    return true;
+}
