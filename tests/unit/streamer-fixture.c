@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_SECONDS 10
+#define TIMEOUT_SECONDS 30
 
 uint32_t
 fixture_pixel(unsigned step, unsigned x, unsigned y)

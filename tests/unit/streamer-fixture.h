@@ -23,7 +23,7 @@ GBytes *fixture_trace(unsigned steps, uint64_t interval_us);
 /* The picture after all steps, stride FIXTURE_WIDTH * 4; g_free(). */
 uint8_t *fixture_picture(unsigned steps);
 
-/* Runs the default main context until done(data) or 10 s are over, which fails the test. */
+/* Runs the default main context until done(data) or 30 s are over, which fails the test. */
 void fixture_wait(bool (*done)(void *data), void *data);
 
 #endif

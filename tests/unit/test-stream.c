@@ -34,6 +34,8 @@ struct peer {
     uint32_t input_serial;
     bool settled;
     int goaway; /* reason, 0 before */
+    unsigned pings;
+    uint64_t pong; /* stamp of the last one */
 };
 
 struct fixture {
@@ -101,6 +103,7 @@ take_record(struct peer *peer, const struct vdp_record *record)
     struct vdp_surface surface;
     struct vdp_cursor_shape shape;
     struct vdp_cursor_use use;
+    struct vdp_ping ping;
 
     switch (record->type) {
     case VDP_UPLINK:
@@ -138,6 +141,13 @@ take_record(struct peer *peer, const struct vdp_record *record)
         g_assert_cmpint(vdp_get_cursor_use(record, &use), ==, 0);
         peer->uses++;
         peer->cursor_id = use.id;
+        break;
+    case VDP_PING:
+        peer->pings++;
+        break;
+    case VDP_PONG:
+        g_assert_cmpint(vdp_get_ping(record, &ping), ==, 0);
+        peer->pong = ping.stamp;
         break;
     default:
         break;
@@ -723,6 +733,36 @@ test_each_cursor_shape_is_sent_once(struct fixture *fixture, const void *data)
 }
 
 static bool
+has_pong(void *data)
+{
+    return ((struct peer *)data)->pong == 4711;
+}
+
+static void
+test_a_silent_client_is_given_up(struct fixture *fixture, const void *data)
+{
+    struct peer *peer = dial(fixture);
+    struct vdp_ping ping = {4711};
+    struct vdp_buffer out = {0};
+    int64_t start_us;
+
+    (void)data;
+    fixture_wait(has_settled_frame, peer);
+    vdp_put_ping(&out, &ping);
+    send_out(peer, &out);
+    fixture_wait(has_pong, peer);
+    start_us = g_get_monotonic_time();
+    /* From here on the peer answers nothing, PING included. */
+    fixture_wait(is_closed, peer);
+    g_assert_cmpint(peer->goaway, ==, VDP_GOAWAY_TIMEOUT);
+    g_assert_cmpuint(peer->pings, >=, 2);
+    g_assert_cmpint(g_get_monotonic_time() - start_us, >=, (STREAMER_DEAD_MS - 100) * 1000);
+    g_assert_cmpint(g_get_monotonic_time() - start_us, <,
+                    (STREAMER_DEAD_MS + 2 * STREAMER_PING_MS) * 1000);
+    fixture_wait(is_idle, fixture);
+}
+
+static bool
 has_new_size(void *data)
 {
     struct peer *peer = data;
@@ -766,6 +806,7 @@ main(int argc, char **argv)
     ADD("nonsense-closes-that-uplink-only", test_nonsense_closes_that_uplink_only);
     ADD("hangup-says-why", test_hangup_says_why);
     ADD("each-cursor-shape-is-sent-once", test_each_cursor_shape_is_sent_once);
+    ADD("a-silent-client-is-given-up", test_a_silent_client_is_given_up);
     ADD("a-new-mode-is-a-new-surface", test_a_new_mode_is_a_new_surface);
     return g_test_run();
 }
