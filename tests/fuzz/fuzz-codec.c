@@ -66,6 +66,29 @@ show(struct state *state, const uint8_t *edit)
     state->all_damaged = false;
 }
 
+/* The pair lives as long as the process: a new size begins with a key frame, which forgets. */
+static void
+begin(struct state *state, uint8_t width, uint8_t height)
+{
+    static struct vdp_encoder *encoder;
+    static struct vdp_decoder *decoder;
+
+    if (encoder == NULL) {
+        encoder = vdp_encoder_new();
+        decoder = vdp_decoder_new();
+    }
+    state->encoder = encoder;
+    state->decoder = decoder;
+    state->width = width;
+    state->height = height;
+    state->pixels = calloc((size_t)width * height, 4);
+    if (encoder == NULL || decoder == NULL || state->pixels == NULL ||
+        vdp_encoder_resize(encoder, width, height) != 0 ||
+        vdp_decoder_resize(decoder, width, height) != 0) {
+        abort();
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -75,16 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || data[0] == 0 || data[1] == 0 || size > 2 + EDIT_SIZE * MAX_EDITS) {
         return 0;
     }
-    state.width = data[0];
-    state.height = data[1];
-    state.encoder = vdp_encoder_new();
-    state.decoder = vdp_decoder_new();
-    state.pixels = calloc((size_t)data[0] * data[1], 4);
-    if (state.encoder == NULL || state.decoder == NULL || state.pixels == NULL ||
-        vdp_encoder_resize(state.encoder, data[0], data[1]) != 0 ||
-        vdp_decoder_resize(state.decoder, data[0], data[1]) != 0) {
-        abort();
-    }
+    begin(&state, data[0], data[1]);
     for (at = 2; at + EDIT_SIZE <= size; at += EDIT_SIZE) {
         paint(&state, data + at);
         if ((data[at] & 4) != 0) {
@@ -96,8 +110,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             state.all_damaged = true;
         }
     }
-    vdp_encoder_free(state.encoder);
-    vdp_decoder_free(state.decoder);
     vdp_buffer_clear(&state.ops);
     free(state.pixels);
     return 0;
