@@ -82,6 +82,8 @@ set_text(struct streamer *streamer, const char *text)
     streamer->text = g_strdup(text);
 }
 
+static void follow_wish(struct streamer *streamer);
+
 /* Capture. */
 
 static void
@@ -132,6 +134,7 @@ streamer_set_capture(struct streamer *streamer, struct capture *capture)
     if (capture != NULL) {
         streamer_pump_set_capture(streamer->pump, capture);
         capture_changed(streamer);
+        follow_wish(streamer);
     }
     tell(streamer);
 }
@@ -300,16 +303,15 @@ follow_wish(struct streamer *streamer)
     int64_t now_us = vd_monotonic_us();
     int64_t due_us = streamer->wished_us + SIZE_INTERVAL_US;
 
-    if (streamer->wish_width == 0) {
+    /* Without a machine the wish waits for the next one. */
+    if (streamer->wish_width == 0 || streamer->capture == NULL) {
         return;
     }
     if (now_us < due_us) {
         g_source_set_ready_time(streamer->timer, due_us);
         return;
     }
-    if (streamer->capture != NULL) {
-        capture_set_size(streamer->capture, streamer->wish_width, streamer->wish_height);
-    }
+    capture_set_size(streamer->capture, streamer->wish_width, streamer->wish_height);
     streamer->wish_width = 0;
     streamer->wished_us = now_us;
 }

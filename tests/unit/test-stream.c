@@ -575,6 +575,53 @@ test_keys_are_released_when_the_client_leaves(struct fixture *fixture, const voi
     g_assert_cmpstr(fixture->input->str, ==, "key 42 0 button 3 0 ");
 }
 
+static bool
+has_pong(void *data)
+{
+    return ((struct peer *)data)->pong == 4711;
+}
+
+/* Behind what is in out: the PONG says that all of it was taken. */
+static void
+send_key_and_ping(struct peer *peer, struct vdp_buffer *out)
+{
+    struct vdp_key key = {1, 0, KEY_B, 1};
+    struct vdp_ping ping = {4711};
+
+    vdp_put_key(out, &key);
+    vdp_put_ping(out, &ping);
+    send_out(peer, out);
+}
+
+static bool
+is_streaming(void *data)
+{
+    return strcmp(state_of(data), "streaming") == 0;
+}
+
+static void
+test_a_machine_may_come_after_its_client(struct fixture *fixture, const void *data)
+{
+    struct vdp_set_size size = {640, 480, 120};
+    struct vdp_buffer out = {0};
+    struct peer *peer;
+    uint8_t *expected = fixture_picture(0);
+
+    (void)data;
+    streamer_set_capture(fixture->streamer, NULL);
+    peer = dial(fixture);
+    fixture_wait(is_streaming, fixture);
+    vdp_put_set_size(&out, &size);
+    send_key_and_ping(peer, &out);
+    fixture_wait(has_pong, peer);
+    g_assert_cmpuint(peer->frames, ==, 0);
+    use_machine(fixture);
+    fixture_wait(has_settled_frame, peer);
+    assert_picture(peer, expected);
+    g_assert_cmpstr(fixture->input->str, ==, "size 640 480 ");
+    g_free(expected);
+}
+
 struct serial {
     struct peer *peer;
     uint32_t serial;
@@ -732,12 +779,6 @@ test_each_cursor_shape_is_sent_once(struct fixture *fixture, const void *data)
     g_assert_cmpuint(wait.peer->shapes, ==, 2);
 }
 
-static bool
-has_pong(void *data)
-{
-    return ((struct peer *)data)->pong == 4711;
-}
-
 static void
 test_a_silent_client_is_given_up(struct fixture *fixture, const void *data)
 {
@@ -806,6 +847,7 @@ main(int argc, char **argv)
     ADD("nonsense-closes-that-uplink-only", test_nonsense_closes_that_uplink_only);
     ADD("hangup-says-why", test_hangup_says_why);
     ADD("each-cursor-shape-is-sent-once", test_each_cursor_shape_is_sent_once);
+    ADD("a-machine-may-come-after-its-client", test_a_machine_may_come_after_its_client);
     ADD("a-silent-client-is-given-up", test_a_silent_client_is_given_up);
     ADD("a-new-mode-is-a-new-surface", test_a_new_mode_is_a_new_surface);
     return g_test_run();
