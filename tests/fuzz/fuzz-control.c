@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a host says on its link: parsed, and put into a model that knows two of its desktops. */
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/desired.h"
+#include "broker/hostmsg.h"
+#include "broker/reconcile.h"
+#include "tests/fuzz/fuzz.h"
+
+static void
+observe(const struct broker_hostmsg *message)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_pools *pools = broker_pools_new();
+    const struct store_host host_row = {.name = "a"};
+    struct store_desktop row = {.id = "d-00000001", .host = "a", .pool = "lab", .epoch = 1};
+    struct broker_host *host = broker_model_add_host(model, &host_row);
+    struct broker_pool *pool = broker_pool_new("lab", "lab.pool");
+    GArray *actions;
+
+    pool->max = 2;
+    pool->image = g_strdup("tiny");
+    g_ptr_array_add(pools->items, pool);
+    broker_model_add_desktop(model, &row);
+    row.id[9] = '2';
+    row.slot = 1;
+    row.gone = true;
+    broker_model_add_desktop(model, &row);
+    if (broker_observe(model, host, message, 1) > message->observed.desktops->len) {
+        abort();
+    }
+    actions = broker_reconcile(model, pools, 2);
+    g_array_unref(actions);
+    json_decref(broker_desired(model, "a", "CA"));
+    broker_pools_free(pools);
+    broker_model_free(model);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct broker_hostmsg message;
+    json_t *json = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    const char *why = NULL;
+
+    if (broker_hostmsg_parse(json, &message, &why)) {
+        if (message.type == BROKER_HOSTMSG_OBSERVED) {
+            observe(&message);
+        }
+        broker_hostmsg_clear(&message);
+    } else if (why == NULL) {
+        abort();
+    }
+    json_decref(json);
+    return 0;
+}
