@@ -77,6 +77,11 @@ class Process:
         with open(f'/proc/{self.pid}/status', encoding='ascii') as status:
             return next(int(line.split()[1]) for line in status if line.startswith('VmRSS:'))
 
+    def sanitized(self):
+        """Whether it carries AddressSanitizer, which keeps freed memory and so says nothing about growth."""
+        with open(f'/proc/{self.pid}/maps', encoding='ascii') as maps:
+            return 'asan' in maps.read()
+
     def alive(self):
         return self.child.poll() is None
 
