@@ -18,7 +18,8 @@ static const struct {
 static char *
 try_path(const char *folder, const char *below, const char *name)
 {
-    char *path = g_build_filename(folder, below, name, NULL);
+    char *path =
+        g_build_filename(folder, below != NULL ? below : name, below != NULL ? name : NULL, NULL);
 
     if (access(path, X_OK) == 0 && !g_file_test(path, G_FILE_TEST_IS_DIR)) {
         return path;
@@ -30,7 +31,7 @@ try_path(const char *folder, const char *below, const char *name)
 static char *
 try_folder(const char *folder, const char *name)
 {
-    char *path = try_path(folder, ".", name);
+    char *path = try_path(folder, NULL, name);
     size_t i;
 
     for (i = 0; path == NULL && i < G_N_ELEMENTS(places); i++) {

@@ -24,6 +24,7 @@ struct ctl_service {
     void *user_data;
     pid_t pid;
     bool is_ready;
+    bool was_told; /* to end: its end is no news */
     struct ctl_relay *relay;
 };
 
@@ -104,6 +105,7 @@ ctl_service_start(struct ctl_service *service, const char *const *arguments, con
     service->relay = ctl_relay_new(log_pipe[0], service->name, on_line, service);
     service->pid = process.pid;
     service->is_ready = false;
+    service->was_told = false;
     return TRUE;
 }
 
@@ -111,6 +113,7 @@ void
 ctl_service_signal(struct ctl_service *service, int signal)
 {
     if (service->pid > 0) {
+        service->was_told = service->was_told || signal == SIGTERM || signal == SIGKILL;
         (void)kill(service->pid, signal); /* not reaped yet: the number is still its own */
     }
 }
@@ -125,6 +128,9 @@ ctl_service_reaped(struct ctl_service *service, pid_t pid, int status)
     service->is_ready = false;
     ctl_relay_free(service->relay); /* its last words come before the news of its end */
     service->relay = NULL;
+    if (service->was_told) {
+        return true;
+    }
     if (WIFSIGNALED(status)) {
         ctl_relay_print("up", "%s died of signal %d", service->name, WTERMSIG(status));
     } else if (WEXITSTATUS(status) != 0) {

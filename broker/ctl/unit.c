@@ -90,6 +90,20 @@ signal_all(struct ctl_unit *unit, int number)
     }
 }
 
+/* The daemon is the last of its unit; its vedette-launch goes by itself when the daemon is gone. */
+static void
+ask_to_end(struct ctl_unit *unit)
+{
+    size_t i;
+
+    for (i = unit->count; i > 0; i--) {
+        if (ctl_service_pid(unit->services[i - 1]) != 0) {
+            ctl_service_signal(unit->services[i - 1], SIGTERM);
+            return;
+        }
+    }
+}
+
 static gboolean
 on_grace(void *user_data)
 {
@@ -133,8 +147,8 @@ end_all(struct ctl_unit *unit)
         schedule_restart(unit);
         return;
     }
+    ask_to_end(unit);
     if (unit->grace == 0) {
-        signal_all(unit, SIGTERM);
         unit->grace = g_timeout_add(GRACE_MS, on_grace, unit);
     }
 }
@@ -163,7 +177,11 @@ ctl_unit_stop(struct ctl_unit *unit, bool hurried)
 {
     unit->stopping = true;
     remove_source(&unit->restart);
-    signal_all(unit, hurried ? SIGKILL : SIGTERM);
+    if (hurried) {
+        signal_all(unit, SIGKILL);
+    } else {
+        ask_to_end(unit);
+    }
     if (unit->grace == 0 && ctl_unit_is_running(unit)) {
         unit->grace = g_timeout_add(GRACE_MS, on_grace, unit);
     }
