@@ -11,6 +11,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
+#define DISK_TOOL       "qemu-img"
 #define COALESCE_MS     50
 #define TEND_MS         1000
 #define REPORT_EVERY    5                    /* tends */
@@ -21,7 +22,7 @@
 struct hostd {
     struct kvm_environment environment;
     const struct kvm_probe *probe;
-    char *state, *desktops_folder, *boot_id;
+    char *state, *desktops_folder, *boot_id, *disk_tool;
     struct hostd_images *images;
     struct hostd_desktops *desktops;
     struct hostd_uplink *uplink;
@@ -102,6 +103,20 @@ on_message(struct hostd_uplink *uplink G_GNUC_UNUSED, json_t *message, void *use
 static const struct hostd_uplink_events uplink_events = {.opened = on_opened,
                                                          .message = on_message};
 
+/* The disk tool beside the machine program, or the one in the path; g_free(). */
+static char *
+find_disk_tool(const char *engine)
+{
+    g_autofree char *folder = g_path_get_dirname(engine);
+    g_autofree char *beside = g_build_filename(folder, DISK_TOOL, NULL);
+
+    if (!g_file_test(engine, G_FILE_TEST_IS_EXECUTABLE)) {
+        vd_error("hostd", "%s cannot be run, no desktop will start; install qemu-system-x86",
+                 engine);
+    }
+    return g_strdup(g_file_test(beside, G_FILE_TEST_IS_EXECUTABLE) ? beside : DISK_TOOL);
+}
+
 struct hostd *
 hostd_new(const struct hostd_options *options, struct vd_launch *launch,
           const struct kvm_probe *probe)
@@ -118,7 +133,9 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
     hostd->state = g_strdup(options->state);
     hostd->desktops_folder = g_build_filename(options->state, "desktops", NULL);
     hostd->boot_id = hostd_report_boot_id();
+    hostd->disk_tool = find_disk_tool(options->engine);
     hostd->environment = (struct kvm_environment){
+        .disk_tool = hostd->disk_tool,
         .launch = launch,
         .desktops = hostd->desktops_folder,
         .images = options->images,
@@ -159,5 +176,6 @@ hostd_free(struct hostd *hostd)
     g_free(hostd->state);
     g_free(hostd->desktops_folder);
     g_free(hostd->boot_id);
+    g_free(hostd->disk_tool);
     g_free(hostd);
 }

@@ -18,7 +18,8 @@ struct hostd_options {
     const char *state;  /* folder of hostd's own */
     const char *images; /* folder with NAME/REVISION */
     const char *broker, *ca, *name;
-    int join_fd; /* owned; -1: none */
+    const char *engine; /* path of the machine program */
+    int join_fd;        /* owned; -1: none */
     unsigned boot_ms, shutdown_ms, quit_ms;
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hostd/hostd.h"
 #include "protocol/base/log.h"
@@ -15,8 +16,8 @@
 #define MAX_SECONDS 86400
 
 struct config {
-    const char *state, *images, *broker, *ca, *name;
-    int64_t launch_fd, join_fd;
+    const char *state, *images, *broker, *ca, *name, *qemu;
+    int64_t launch_fd, join_fd, kvm_fd;
     int64_t boot_seconds, shutdown_seconds, quit_seconds;
     bool probe;
 };
@@ -34,10 +35,14 @@ static const struct vd_option options[] = {
      "The installation's own certificate authority."},
     {"name", VD_OPTION_STRING, FIELD(name), "", 0, 0, "NAME",
      "Name to join as; empty is the machine's host name."},
+    {"qemu", VD_OPTION_STRING, FIELD(qemu), "/usr/bin/qemu-system-x86_64", 0, 0, "FILE",
+     "The program that vedette-launch runs machines with; qemu-img is taken from beside it."},
     {"launch-fd", VD_OPTION_INT, FIELD(launch_fd), "-1", -1, 1023, "N",
      "Descriptor of the socket to vedette-launch; required."},
     {"join-fd", VD_OPTION_INT, FIELD(join_fd), "-1", -1, 1023, "N",
      "Descriptor from which a join token is read once."},
+    {"kvm-fd", VD_OPTION_INT, FIELD(kvm_fd), "-1", -1, 1023, "N",
+     "Descriptor of /dev/kvm for the probe, when only root may open it."},
     {"boot-seconds", VD_OPTION_INT, FIELD(boot_seconds), "300", 1, MAX_SECONDS, "N",
      "Time a guest gets until it has to be ready."},
     {"shutdown-seconds", VD_OPTION_INT, FIELD(shutdown_seconds), "60", 1, MAX_SECONDS, "N",
@@ -75,6 +80,7 @@ serve(const struct config *config, const struct kvm_probe *probe)
         .ca = config->ca,
         .name = config->name,
         .join_fd = (int)config->join_fd,
+        .engine = config->qemu,
         .boot_ms = (unsigned)config->boot_seconds * MS_PER_S,
         .shutdown_ms = (unsigned)config->shutdown_seconds * MS_PER_S,
         .quit_ms = (unsigned)config->quit_seconds * MS_PER_S,
@@ -103,12 +109,15 @@ main(int argc, char **argv)
         return 2;
     }
     /* Before any thread: the probe's guest runs in a forked child. */
-    kvm_probe_run(KVM_DEVICE, &probe);
+    kvm_probe_run_opened(KVM_DEVICE, (int)config.kvm_fd, &probe);
     if (config.probe) {
         g_print("%s\n", probe.text);
         return 0;
     }
     vd_secret_harden_process();
+    if (config.kvm_fd >= 0) {
+        (void)close((int)config.kvm_fd);
+    }
     if (fcntl((int)config.launch_fd, F_SETFD, FD_CLOEXEC) < 0) {
         vd_error("main", "--launch-fd %d is not open; 'vedettectl up' starts this program",
                  (int)config.launch_fd);

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/ctl/layout.h"
 #include "protocol/base/fd.h"
@@ -11,8 +12,7 @@
 #include "protocol/link/pki.h"
 
 #define SERVER_DAYS   365
-#define DAY_SECONDS   86400L
-#define RENEW_SECONDS (30 * DAY_SECONDS)
+#define RENEW_SECONDS (30 * 86400L)
 #define MAX_PEM       (64u * 1024u)
 
 static char *
@@ -127,5 +127,9 @@ ctl_certificates_host_must_join(const struct ctl_up_settings *settings)
     g_autofree char *cert = read_text(path);
     long seconds = 0;
 
-    return cert == NULL || !vdp_pki_expires_in(cert, &seconds, NULL) || seconds < DAY_SECONDS;
+    if (cert != NULL && vdp_pki_expires_in(cert, &seconds, NULL) && seconds > 0) {
+        return FALSE; /* the host daemon renews it in time */
+    }
+    (void)unlink(path); /* it would be taken for a reason not to join */
+    return TRUE;
 }

@@ -10,6 +10,9 @@
 
 #include "broker/ctl/programs.h"
 #include "protocol/base/fd.h"
+#include "protocol/launch/spawn.h"
+
+#define FIRST_FD 3u /* the number of the first descriptor that a service is given */
 
 /* Command lines are made of pairs and live as long as one start. */
 static void add(GPtrArray *arguments, const char *option, const char *format, ...)
@@ -64,6 +67,8 @@ ctl_daemons_init(struct ctl_daemons *daemons, const struct ctl_up_settings *sett
     daemons->hostd =
         ctl_service_new("hostd", "vedette-hostd", daemons->hostd_path,
                         ctl_uid_of(settings, CTL_USER_HOST), change, events, user_data);
+    /* Like a machine's, so that what the host daemon may open says what machines may. */
+    ctl_service_set_group(daemons->hostd, vd_launch_kvm_group());
     return TRUE;
 }
 
@@ -181,18 +186,22 @@ ctl_daemons_start_host(struct ctl_daemons *daemons, const char *join_token, GErr
     const struct ctl_up_settings *settings = daemons->settings;
     g_autoptr(GPtrArray) launch = launch_arguments(settings, "host", CTL_USER_HOST);
     g_autoptr(GPtrArray) hostd = g_ptr_array_new_with_free_func(g_free);
-    int fds[2] = {-1, -1};
+    int token_fd = -1;
+    int kvm_fd;
     int pair[2] = {-1, -1};
+    int fds[3];
+    size_t count = 0;
     gboolean done;
 
-    if (join_token != NULL && (fds[1] = token_pipe(join_token, error)) < 0) {
+    if (join_token != NULL && (token_fd = token_pipe(join_token, error)) < 0) {
         return FALSE;
     }
     if (!make_pair(pair, error)) {
-        vd_fd_clear(&fds[1]);
+        vd_fd_clear(&token_fd);
         return FALSE;
     }
-    fds[0] = pair[1];
+    kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    fds[count++] = pair[1];
     add(launch, "--machine", "%s", settings->qemu);
     add(launch, "--streamer", "%s", daemons->streamer_path);
     add(hostd, "--state", "%s/hostd", settings->state);
@@ -204,13 +213,19 @@ ctl_daemons_start_host(struct ctl_daemons *daemons, const char *join_token, GErr
     add(hostd, "--launch-fd", "3");
     add(hostd, "--name", "%s", settings->host_name);
     add(hostd, "--qemu", "%s", settings->qemu);
-    if (join_token != NULL) {
-        add(hostd, "--join-fd", "4");
+    if (token_fd >= 0) {
+        fds[count++] = token_fd;
+        add(hostd, "--join-fd", "%zu", FIRST_FD + count - 1);
+    }
+    if (kvm_fd >= 0) {
+        fds[count++] = kvm_fd;
+        add(hostd, "--kvm-fd", "%zu", FIRST_FD + count - 1);
     }
     done = start(daemons->host_launch, launch, &pair[0], 1, error) &&
-           start(daemons->hostd, hostd, fds, join_token != NULL ? 2 : 1, error);
+           start(daemons->hostd, hostd, fds, count, error);
     vd_fd_clear(&pair[0]);
     vd_fd_clear(&pair[1]);
-    vd_fd_clear(&fds[1]);
+    vd_fd_clear(&token_fd);
+    vd_fd_clear(&kvm_fd);
     return done;
 }

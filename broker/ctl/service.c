@@ -19,7 +19,8 @@ struct ctl_service {
     const char *name;
     const char *program;
     const char *path;
-    uid_t uid; /* (uid_t)-1: ours */
+    uid_t uid;   /* (uid_t)-1: ours */
+    gid_t group; /* (gid_t)-1: none */
     const struct ctl_service_events *events;
     void *user_data;
     pid_t pid;
@@ -38,9 +39,16 @@ ctl_service_new(const char *name, const char *program, const char *path, uid_t u
     service->program = program;
     service->path = path;
     service->uid = change_uid ? uid : (uid_t)-1;
+    service->group = (gid_t)-1;
     service->events = events;
     service->user_data = user_data;
     return service;
+}
+
+void
+ctl_service_set_group(struct ctl_service *service, gid_t group)
+{
+    service->group = group;
 }
 
 void
@@ -72,7 +80,7 @@ ctl_service_start(struct ctl_service *service, const char *const *arguments, con
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     struct vd_launch_program program = {.fd = -1};
     struct vd_launch_child child = {
-        .program = &program, .fds = fds, .fd_count = fd_count, .extra = (gid_t)-1};
+        .program = &program, .fds = fds, .fd_count = fd_count, .extra = service->group};
     struct vd_process process = {0};
     int log_pipe[2] = {-1, -1};
     int pidfd = -1;

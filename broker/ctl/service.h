@@ -22,6 +22,8 @@ struct ctl_service_events {
 struct ctl_service *ctl_service_new(const char *name, const char *program, const char *path,
                                     uid_t uid, bool change_uid,
                                     const struct ctl_service_events *events, void *user_data);
+/* A supplementary group, when the user is changed; none by default. */
+void ctl_service_set_group(struct ctl_service *service, gid_t group);
 void ctl_service_free(struct ctl_service *service); /* kills; accepts NULL */
 
 /* Starts it; arguments without argv[0], NULL-terminated. fds become 3, 4, … and stay the caller's.

@@ -33,6 +33,7 @@ struct kvm_environment {
     const char *desktops; /* folder with one folder a desktop */
     const char *images;   /* folder with NAME/REVISION */
     const char *boot_id;
+    const char *disk_tool;  /* program that makes disks, a path or a name in the path */
     enum kvm_accel accel;   /* what the probe found */
     const char *accel_text; /* its sentence */
     unsigned boot_ms;       /* until a guest has to be ready */

@@ -94,12 +94,12 @@ enter_long_mode(int vcpu)
 }
 
 static const char *
-make_guest(const char *path, struct guest *guest)
+make_guest(const char *path, int fd, struct guest *guest)
 {
     struct kvm_userspace_memory_region region = {.memory_size = GUEST_MEMORY};
     int run_size;
 
-    guest->device = open(path, O_RDWR | O_CLOEXEC);
+    guest->device = fd >= 0 ? fd : open(path, O_RDWR | O_CLOEXEC);
     if (guest->device < 0) {
         return "does not open";
     }
@@ -153,13 +153,13 @@ count_down(struct guest *guest, uint32_t rounds)
 }
 
 static void
-time_guest(const char *path, struct outcome *ret_outcome)
+time_guest(const char *path, int fd, struct outcome *ret_outcome)
 {
     struct guest guest = {-1, -1, -1, NULL, NULL};
     uint32_t rounds = TIMED_ROUNDS;
     int64_t us = 0;
 
-    ret_outcome->failed = make_guest(path, &guest);
+    ret_outcome->failed = make_guest(path, fd, &guest);
     if (ret_outcome->failed == NULL) {
         us = count_down(&guest, WARM_UP_ROUNDS) < 0 ? -1 : count_down(&guest, rounds);
         if (us >= 0 && us < MOMENT_US) {
@@ -178,7 +178,7 @@ time_guest(const char *path, struct outcome *ret_outcome)
 
 /* Runs the guest in a child and waits for what it says; false when it says nothing in time. */
 static bool
-ask_child(const char *device, struct outcome *ret_outcome)
+ask_child(const char *device, int fd, struct outcome *ret_outcome)
 {
     struct pollfd end;
     bool heard;
@@ -193,7 +193,7 @@ ask_child(const char *device, struct outcome *ret_outcome)
         struct outcome outcome = {NULL, 0, 0};
 
         (void)alarm(KVM_PROBE_LIMIT_MS / 1000 + 1); /* should the parent die first */
-        time_guest(device, &outcome);
+        time_guest(device, fd, &outcome);
         _exit(vd_fd_write_all(ends[1], &outcome, sizeof(outcome)) == 0 ? 0 : 1);
     }
     close(ends[1]);
@@ -212,11 +212,17 @@ ask_child(const char *device, struct outcome *ret_outcome)
 void
 kvm_probe_run(const char *device, struct kvm_probe *ret_probe)
 {
+    kvm_probe_run_opened(device, -1, ret_probe);
+}
+
+void
+kvm_probe_run_opened(const char *device, int fd, struct kvm_probe *ret_probe)
+{
     struct outcome outcome = {NULL, 0, 0};
 
     ret_probe->kind = KVM_ACCEL_TCG;
     ret_probe->mips = 0;
-    if (!ask_child(device, &outcome)) {
+    if (!ask_child(device, fd, &outcome)) {
         snprintf(ret_probe->text, sizeof(ret_probe->text),
                  "%s did not run a guest within %d ms; using TCG", device, KVM_PROBE_LIMIT_MS);
         return;
@@ -230,6 +236,12 @@ kvm_probe_run(const char *device, struct kvm_probe *ret_probe)
         snprintf(ret_probe->text, sizeof(ret_probe->text),
                  "%s opens but runs %.1f M instructions/s, an emulation; using TCG", device,
                  outcome.mips);
+    } else if (fd >= 0 && access(device, R_OK | W_OK) < 0) {
+        snprintf(ret_probe->text, sizeof(ret_probe->text),
+                 "%s runs %.0f M instructions/s but only root may open it (give it a group and "
+                 "mode 660); "
+                 "using TCG",
+                 device, outcome.mips);
     } else {
         ret_probe->kind = KVM_ACCEL_KVM;
         snprintf(ret_probe->text, sizeof(ret_probe->text),

@@ -32,6 +32,12 @@ struct kvm_probe {
  * before the program has threads.
  */
 void kvm_probe_run(const char *device, struct kvm_probe *ret_probe);
+/*
+ * The same with a descriptor of device that somebody with more rights opened (-1: none, open it).
+ * When it is real but we may not open it ourselves, desktops may not either: then it is TCG, and
+ * text says why.
+ */
+void kvm_probe_run_opened(const char *device, int fd, struct kvm_probe *ret_probe);
 
 const char *kvm_accel_name(enum kvm_accel accel); /* "kvm" or "tcg" */
 

@@ -214,15 +214,6 @@ read_arguments(int fd, const char *name, char ***ret_argv, char **ret_text)
     return 0;
 }
 
-/* The group that may open /dev/kvm, or (gid_t)-1. */
-static gid_t
-kvm_group(void)
-{
-    struct stat info;
-
-    return stat("/dev/kvm", &info) == 0 && info.st_gid != 0 ? info.st_gid : (gid_t)-1;
-}
-
 static int
 start_machine(const struct server *server, const struct message *message,
               struct vd_process *ret_process)
@@ -233,7 +224,7 @@ start_machine(const struct server *server, const struct message *message,
                                     .fd_count = message->fd_count - 2,
                                     .log_fd = message->fds[1],
                                     .uid = uid_of_slot(settings, message->request.slot),
-                                    .extra = kvm_group(),
+                                    .extra = vd_launch_kvm_group(),
                                     .confine = true};
     char **argv = NULL;
     char *text = NULL;

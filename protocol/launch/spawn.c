@@ -59,6 +59,14 @@ vd_launch_program_close(struct vd_launch_program *program)
     vd_fd_clear(&program->fd);
 }
 
+gid_t
+vd_launch_kvm_group(void)
+{
+    struct stat info;
+
+    return stat("/dev/kvm", &info) == 0 && info.st_gid != 0 ? info.st_gid : (gid_t)-1;
+}
+
 /* Moves *fd out of the way of the numbers that the child is promised. */
 static int
 park(int *fd)

@@ -26,6 +26,9 @@ struct vd_launch_program {
 int vd_launch_program_open(struct vd_launch_program *program, const char *path);
 void vd_launch_program_close(struct vd_launch_program *program);
 
+/* The group that may open /dev/kvm, or (gid_t)-1 when there is none but root's. */
+gid_t vd_launch_kvm_group(void);
+
 struct vd_launch_child {
     const struct vd_launch_program *program;
     const char *const *argv; /* NULL-terminated, argv[0] included */

@@ -4,6 +4,8 @@
 
 /* pki-private: PEM in, OpenSSL objects out. Inside protocol/link only. */
 
+#include <stdbool.h>
+
 #include <glib.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>

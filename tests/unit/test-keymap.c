@@ -18,8 +18,8 @@ test_well_known_keys(void)
         {KEY_RIGHTALT, 0xb8}, {KEY_HOME, 0xc7},      {KEY_UP, 0xc8},         {KEY_PAGEUP, 0xc9},
         {KEY_LEFT, 0xcb},     {KEY_RIGHT, 0xcd},     {KEY_END, 0xcf},        {KEY_DOWN, 0xd0},
         {KEY_PAGEDOWN, 0xd1}, {KEY_INSERT, 0xd2},    {KEY_DELETE, 0xd3},     {KEY_PAUSE, 0xc6},
-        {KEY_LEFTMETA, 0xdb}, {KEY_RIGHTMETA, 0xdc}, {KEY_COMPOSE, 0xdd},    {KEY_HANGEUL, 0xf2},
-        {KEY_HANJA, 0xf1},    {KEY_MUTE, 0xa0},      {KEY_VOLUMEDOWN, 0xae}, {KEY_VOLUMEUP, 0xb0},
+        {KEY_LEFTMETA, 0xdb}, {KEY_RIGHTMETA, 0xdc}, {KEY_COMPOSE, 0xdd},    {KEY_HANGEUL, 0x72},
+        {KEY_HANJA, 0x71},    {KEY_MUTE, 0xa0},      {KEY_VOLUMEDOWN, 0xae}, {KEY_VOLUMEUP, 0xb0},
         {KEY_CALC, 0xa1},     {KEY_F13, 0x5d},       {KEY_F24, 0x6f},        {KEY_MEDIA, 0xed},
     };
     size_t i;

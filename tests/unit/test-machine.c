@@ -99,6 +99,7 @@ set_up(struct fixture *fixture)
         .desktops = fixture->desktops,
         .images = fixture->images,
         .boot_id = "boot-1",
+        .disk_tool = "qemu-img",
         .accel = KVM_ACCEL_TCG,
         .accel_text = "/dev/kvm is an emulation; using TCG",
         .boot_ms = 60000,

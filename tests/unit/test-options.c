@@ -179,6 +179,15 @@ print_help(void)
 }
 
 static void
+print_man(void)
+{
+    struct config config;
+
+    (void)parse(&config, false, ARGS((char *)"--print-options"));
+    g_assert_not_reached();
+}
+
+static void
 test_refusals_name_option_and_nearest(void)
 {
     static const char *const cases[][2] = {
@@ -211,6 +220,15 @@ test_help_lists_every_option(void)
     }
 }
 
+static void
+test_the_man_page_lists_every_option(void)
+{
+    g_test_trap_subprocess("/options/subprocess/man", 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stdout("*.TP\n\\fB\\-\\-public\\-name\\fR \\fINAME\\fR\n*");
+    g_test_trap_assert_stdout("*Between 1 and 65535. Default: 8443.\n*");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -223,6 +241,9 @@ main(int argc, char **argv)
     g_test_add_func("/options/refusals-name-option-and-nearest",
                     test_refusals_name_option_and_nearest);
     g_test_add_func("/options/help-lists-every-option", test_help_lists_every_option);
+    g_test_add_func("/options/the-man-page-lists-every-option",
+                    test_the_man_page_lists_every_option);
+    g_test_add_func("/options/subprocess/man", print_man);
     g_test_add_func("/options/subprocess/unknown", refuse_unknown);
     g_test_add_func("/options/subprocess/range", refuse_range);
     g_test_add_func("/options/subprocess/text", refuse_text);

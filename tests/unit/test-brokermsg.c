@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/apirequest.h"
+#include "broker/desired.h"
+#include "broker/hostmsg.h"
+#include "broker/name.h"
+
+#include <string.h>
+
+#include "broker-fixture.h"
+
+#define TOKEN "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define HELLO                                                                                      \
+    "{\"type\":\"hello\",\"version\":%s,\"host\":\"a\",\"boot_id\":\"b\",\"cpus\":4,"              \
+    "\"memory_mb\":8192,\"accel\":{\"kind\":\"%s\",\"mips\":1.4,\"text\":\"slow\"}}"
+#define OBSERVED                                                                                   \
+    "{\"type\":\"observed\",\"seq\":1,\"memory_free_mb\":4000,\"desktops\":[%s],\"images\":["      \
+    "{\"name\":\"tiny\",\"revision\":3,\"digest\":\"sha256:0\"}]}"
+#define DESKTOP                                                                                    \
+    "{\"id\":\"%s\",\"epoch\":%d,\"state\":\"%s\",\"text\":\"\",\"since_ms\":5,\"stream\":null}"
+
+static bool
+parse_host(const char *text, struct broker_hostmsg *ret)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    const char *why = NULL;
+    bool ok;
+
+    g_assert_nonnull(json);
+    ok = broker_hostmsg_parse(json, ret, &why);
+    g_assert_true(ok || why != NULL);
+    json_decref(json);
+    return ok;
+}
+
+static void
+expect_host(const char *text, bool wanted)
+{
+    struct broker_hostmsg *message = g_new0(struct broker_hostmsg, 1);
+
+    g_assert_cmpint(parse_host(text, message), ==, wanted);
+    if (wanted) {
+        broker_hostmsg_clear(message);
+    }
+    g_free(message);
+}
+
+static void
+test_hello(void)
+{
+    char text[1024];
+    struct broker_hostmsg *message = g_new0(struct broker_hostmsg, 1);
+
+    g_snprintf(text, sizeof(text), HELLO, "1", "tcg");
+    g_assert_true(parse_host(text, message));
+    g_assert_cmpint(message->type, ==, BROKER_HOSTMSG_HELLO);
+    g_assert_cmpstr(message->hello.host, ==, "a");
+    g_assert_false(message->hello.kvm);
+    g_assert_cmpuint(message->hello.mips, ==, 1);
+    g_assert_cmpuint(message->hello.memory_mb, ==, 8192);
+    broker_hostmsg_clear(message);
+    g_free(message);
+    g_snprintf(text, sizeof(text), HELLO, "2", "tcg");
+    expect_host(text, false);
+    g_snprintf(text, sizeof(text), HELLO, "1", "xen");
+    expect_host(text, false);
+    expect_host("{\"type\":\"hello\"}", false);
+    expect_host("{\"kind\":\"hello\"}", false);
+    expect_host("{\"type\":\"weather\"}", true);
+    expect_host("{\"type\":\"join\",\"token\":\"short\",\"name\":\"a\",\"csr\":\"x\"}", false);
+    expect_host("{\"type\":\"join\",\"token\":\"" TOKEN "\",\"name\":\"a\",\"csr\":\"x\"}", true);
+    expect_host("{\"type\":\"join\",\"token\":\"" TOKEN "\",\"name\":\"a/b\",\"csr\":\"x\"}",
+                false);
+}
+
+static void
+test_report_goes_into_the_model(void)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_pools *pools = broker_pools_new();
+    struct broker_pool *pool = fixture_pool(pools, "lab", 4, 0);
+    struct broker_host *host = fixture_host(model, "a", 8192, 1);
+    struct broker_desktop *seen;
+    struct broker_desktop *stale;
+    struct broker_desktop *absent;
+    struct broker_desktop *elsewhere;
+    struct broker_hostmsg *message = g_new0(struct broker_hostmsg, 1);
+    char desktops[1024];
+    char text[2048];
+
+    fixture_host(model, "b", 8192, 1);
+    seen = fixture_desktop(model, pool, "a", "d-00000001", 1, BROKER_UNSEEN);
+    stale = fixture_desktop(model, pool, "a", "d-00000002", 1, BROKER_READY);
+    stale->row.epoch = 2;
+    absent = fixture_desktop(model, pool, "a", "d-00000003", 1, BROKER_READY);
+    elsewhere = fixture_desktop(model, pool, "b", "d-00000004", 1, BROKER_STARTING);
+    g_snprintf(desktops, sizeof(desktops), DESKTOP "," DESKTOP "," DESKTOP "," DESKTOP,
+               "d-00000001", 1, "ready", "d-00000002", 1, "gone", "d-00000004", 1, "gone",
+               "d-0000000f", 1, "ready");
+    g_snprintf(text, sizeof(text), OBSERVED, desktops);
+    g_assert_true(parse_host(text, message));
+    host->connected = false;
+    g_assert_cmpuint(broker_observe(model, host, message, NOW), ==, 1);
+    g_assert_true(host->connected);
+    g_assert_cmpuint(host->memory_free_mb, ==, 4000);
+    g_assert_cmpuint(broker_model_latest(model, "tiny"), ==, 3);
+    g_assert_cmpint(seen->state, ==, BROKER_READY);
+    g_assert_cmpint(stale->state, ==, BROKER_UNSEEN); /* another epoch is another desktop */
+    g_assert_cmpint(absent->state, ==, BROKER_UNSEEN);
+    g_assert_cmpint(absent->absent_ms, ==, NOW);
+    g_assert_cmpint(elsewhere->state, ==, BROKER_STARTING); /* not this host's to report */
+    broker_hostmsg_clear(message);
+    g_free(message);
+    broker_pools_free(pools);
+    broker_model_free(model);
+}
+
+static void
+test_bad_reports(void)
+{
+    static const char *const desktops[] = {
+        "1",
+        "{}",
+        "{\"id\":\"../etc\",\"epoch\":1,\"state\":\"ready\"}",
+        "{\"id\":\"d-00000001\",\"epoch\":1,\"state\":\"flying\"}",
+        "{\"id\":\"d-00000001\",\"epoch\":\"1\",\"state\":\"ready\"}",
+        "{\"id\":\"d-00000001\",\"epoch\":1,\"state\":\"ready\",\"stream\":7}",
+    };
+    char text[1024];
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(desktops); i++) {
+        g_snprintf(text, sizeof(text), OBSERVED, desktops[i]);
+        expect_host(text, false);
+    }
+}
+
+static void
+test_desired(void)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_pools *pools = broker_pools_new();
+    struct broker_pool *pool = fixture_pool(pools, "lab", 4, 0);
+    struct store_stream row = {.id = "x-1", .session = "s-1", .url = "wss://gw/uplink"};
+    json_t *list;
+    json_t *json;
+
+    fixture_host(model, "a", 8192, 1);
+    fixture_host(model, "b", 8192, 1);
+    fixture_desktop(model, pool, "a", "d-00000001", 1, BROKER_READY);
+    fixture_desktop(model, pool, "b", "d-00000002", 1, BROKER_READY)->row.gone = true;
+    fixture_session(model, "s-1", "kim", "lab", "d-00000001");
+    memcpy(broker_model_add_stream(model, &row)->token, TOKEN, sizeof(TOKEN));
+    list = broker_desired(model, "a", "CA");
+    g_assert_cmpuint(json_array_size(list), ==, 1);
+    json = json_array_get(list, 0);
+    g_assert_cmpstr(json_string_value(json_object_get(json, "state")), ==, "running");
+    g_assert_cmpstr(json_string_value(json_object_get(json, "accel")), ==, "any");
+    json = json_object_get(json, "stream");
+    g_assert_cmpstr(json_string_value(json_object_get(json, "token")), ==, TOKEN);
+    g_assert_cmpstr(json_string_value(json_object_get(json, "ca")), ==, "CA");
+    json_decref(list);
+    list = broker_desired(model, "b", "CA");
+    json = json_array_get(list, 0);
+    g_assert_cmpstr(json_string_value(json_object_get(json, "state")), ==, "gone");
+    g_assert_true(json_is_null(json_object_get(json, "stream")));
+    json_decref(list);
+    broker_pools_free(pools);
+    broker_model_free(model);
+}
+
+static enum broker_api_problem
+parse_api(const char *text, struct broker_api_request *request)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    enum broker_api_problem problem;
+
+    g_assert_nonnull(json);
+    problem = broker_api_parse(json, request);
+    json_decref(json);
+    return problem;
+}
+
+#define API(method, path, body)                                                                    \
+    "{\"method\":\"" method "\",\"path\":\"" path "\",\"source\":\"192.0.2.1\",\"native\":true,"   \
+    "\"bearer\":\"" TOKEN "\",\"body\":" body "}"
+
+static void
+test_api_requests(void)
+{
+    struct broker_api_request *r = g_new0(struct broker_api_request, 1);
+
+    g_assert_cmpint(parse_api(API("POST", "/api/login", "\"{\\\"user\\\":\\\"kim\\\"}\""), r), ==,
+                    BROKER_API_FINE);
+    g_assert_cmpstr(r->user, ==, "kim");
+    g_assert_cmpstr(r->token, ==, TOKEN);
+    g_assert_true(r->native);
+    g_assert_cmpint(parse_api(API("POST", "/api/login", "{\"user\":\"a b\"}"), r), ==,
+                    BROKER_API_FINE);
+    g_assert_cmpstr(r->user, ==, "");
+    g_assert_cmpint(parse_api(API("POST", "/api/login", "\"\""), r), ==, BROKER_API_BAD);
+    g_assert_cmpint(parse_api(API("POST", "/api/login", "\"[1]\""), r), ==, BROKER_API_BAD);
+    g_assert_cmpint(parse_api(API("POST", "/api/login", "\"{\""), r), ==, BROKER_API_BAD);
+    g_assert_cmpint(parse_api(API("GET", "/api/login", "null"), r), ==, BROKER_API_METHOD);
+    g_assert_cmpint(parse_api(API("GET", "/api/logins", "null"), r), ==, BROKER_API_NOT_FOUND);
+    g_assert_cmpint(parse_api(API("GET", "/api/pools", "null"), r), ==, BROKER_API_FINE);
+    g_assert_cmpint(parse_api(API("POST", "/api/login/answer",
+                                  "{\"login\":\"" TOKEN "\",\"answers\":[\"a\",\"\"]}"),
+                              r),
+                    ==, BROKER_API_FINE);
+    g_assert_cmpuint(r->answer_count, ==, 2);
+    g_assert_cmpstr(r->answers[0], ==, "a");
+    g_assert_cmpint(
+        parse_api(API("POST", "/api/login/answer", "{\"login\":\"" TOKEN "\",\"answers\":[1]}"), r),
+        ==, BROKER_API_BAD);
+    g_assert_cmpint(parse_api(API("POST", "/api/connect", "{\"pool\":\"lab\",\"new\":true}"), r),
+                    ==, BROKER_API_FINE);
+    g_assert_true(r->another);
+    g_assert_cmpint(parse_api(API("POST", "/api/connect", "{\"pool\":\"lab\",\"new\":1}"), r), ==,
+                    BROKER_API_BAD);
+    g_assert_cmpint(parse_api("{\"method\":\"GET\",\"path\":\"/api/me\"}", r), ==, BROKER_API_BAD);
+    broker_api_request_wipe(r);
+    g_assert_cmpstr(r->token, ==, "");
+    g_free(r);
+}
+
+static void
+test_api_cookies(void)
+{
+    static const struct {
+        const char *cookie;
+        bool found;
+    } cases[] = {
+        {"__Host-vedette=" TOKEN, true},
+        {"a=b; __Host-vedette=" TOKEN "; c=d", true},
+        {TOKEN, true},
+        {"x__Host-vedette=" TOKEN, false},
+        {"__Host-vedette=" TOKEN "A", false},
+        {"__Host-vedette=", false},
+        {"; ;", false},
+        {"", false},
+    };
+    struct broker_api_request *r = g_new0(struct broker_api_request, 1);
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(cases); i++) {
+        json_t *json = json_pack("{ssssssss}", "method", "GET", "path", "/api/me", "source",
+                                 "192.0.2.1", "cookie", cases[i].cookie);
+
+        g_assert_cmpint(broker_api_parse(json, r), ==, BROKER_API_FINE);
+        g_assert_cmpstr(r->token, ==, cases[i].found ? TOKEN : "");
+        json_decref(json);
+    }
+    g_free(r);
+}
+
+static void
+test_names(void)
+{
+    char long_name[80];
+
+    memset(long_name, 'a', sizeof(long_name));
+    long_name[65] = '\0';
+    g_assert_false(broker_user_is_valid(long_name));
+    long_name[64] = '\0';
+    g_assert_true(broker_user_is_valid(long_name));
+    g_assert_true(broker_user_is_valid("kim.min-su_1@example.org"));
+    g_assert_false(broker_user_is_valid(""));
+    g_assert_false(broker_user_is_valid("-kim"));
+    g_assert_false(broker_user_is_valid("@staff"));
+    g_assert_false(broker_user_is_valid("x' OR 1=1"));
+    g_assert_false(broker_user_is_valid("kim\n"));
+    g_assert_true(broker_name_is_valid("lab-1"));
+    g_assert_false(broker_name_is_valid("../lab"));
+    g_assert_false(broker_name_is_valid(".lab"));
+    g_assert_true(broker_id_is_valid("d-0123abcd", 'd'));
+    g_assert_false(broker_id_is_valid("d-0123abcg", 'd'));
+    g_assert_false(broker_id_is_valid("s-0123abcd", 'd'));
+    g_assert_false(broker_id_is_valid("d", 'd'));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/hostmsg/hello-and-join", test_hello);
+    g_test_add_func("/hostmsg/report-goes-into-the-model", test_report_goes_into_the_model);
+    g_test_add_func("/hostmsg/bad-reports-are-refused-whole", test_bad_reports);
+    g_test_add_func("/desired/whole-state-of-one-host", test_desired);
+    g_test_add_func("/apirequest/calls-and-bodies", test_api_requests);
+    g_test_add_func("/apirequest/cookies", test_api_cookies);
+    g_test_add_func("/name/spellings", test_names);
+    return g_test_run();
+}

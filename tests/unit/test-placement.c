@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/placement.h"
+
+#include <string.h>
+
+#include "broker-fixture.h"
+#include "broker/access.h"
+
+struct world {
+    struct broker_model *model;
+    struct broker_pools *pools;
+    struct broker_pool *pool;
+};
+
+static void
+setup(struct world *w, gconstpointer data)
+{
+    (void)data;
+    w->model = broker_model_new();
+    w->pools = broker_pools_new();
+    w->pool = fixture_pool(w->pools, "lab", 10, 1);
+}
+
+static void
+teardown(struct world *w, gconstpointer data)
+{
+    (void)data;
+    broker_pools_free(w->pools);
+    broker_model_free(w->model);
+}
+
+static void
+expect_host(struct world *w, const char *name)
+{
+    struct broker_placement placement = broker_placement_find(w->model, w->pool);
+
+    g_assert_nonnull(placement.host);
+    g_assert_cmpstr(placement.host->row.name, ==, name);
+    broker_placement_clear(&placement);
+}
+
+/* No host passes; the first one failed this rule with this sentence. */
+static void
+expect_refusal(struct world *w, enum broker_rule rule, const char *text)
+{
+    struct broker_placement placement = broker_placement_find(w->model, w->pool);
+    const struct broker_refusal *refusal;
+
+    g_assert_null(placement.host);
+    g_assert_cmpuint(placement.refusals->len, ==, w->model->hosts->len);
+    refusal = &g_array_index(placement.refusals, struct broker_refusal, 0);
+    g_assert_cmpint(refusal->rule, ==, rule);
+    g_assert_cmpstr(refusal->text, ==, text);
+    broker_placement_clear(&placement);
+}
+
+static void
+test_most_memory_wins(struct world *w, gconstpointer data)
+{
+    (void)data;
+    fixture_host(w->model, "b", 2048, 1);
+    fixture_host(w->model, "a", 2048, 1);
+    expect_host(w, "a");
+    fixture_host(w->model, "c", 4096, 1);
+    expect_host(w, "c");
+}
+
+static void
+test_promised_memory_counts(struct world *w, gconstpointer data)
+{
+    (void)data;
+    fixture_host(w->model, "a", 1024, 1);
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_UNSEEN);
+    fixture_desktop(w->model, w->pool, "a", "d-00000002", 1, BROKER_READY);
+    expect_host(w, "a");
+    w->pool->memory_mb = 257;
+    expect_refusal(w, BROKER_RULE_MEMORY, "Memory=257M is wanted, 256M are left of 1024M");
+}
+
+static void
+test_measured_memory_counts(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+
+    (void)data;
+    host->memory_free_mb = 700;
+    expect_host(w, "a");
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_STARTING);
+    expect_refusal(w, BROKER_RULE_MEMORY, "Memory=256M is wanted, 188M are left of 8192M");
+}
+
+static void
+test_accel_repeats_the_probe(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+
+    (void)data;
+    w->pool->accel_any = false;
+    expect_refusal(w, BROKER_RULE_ACCEL,
+                   "the pool wants Accel=kvm and the host has no usable KVM: emulated KVM: 1.4 M "
+                   "instructions/s");
+    host->kvm = true;
+    expect_host(w, "a");
+}
+
+static void
+test_host_states(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+
+    (void)data;
+    host->row.drained = true;
+    expect_refusal(w, BROKER_RULE_DRAINED, "the host is drained");
+    host->connected = false;
+    expect_refusal(w, BROKER_RULE_CONNECTED, "the host is not connected");
+    host->row.revoked = true;
+    expect_refusal(w, BROKER_RULE_REVOKED, "the host was revoked");
+}
+
+static void
+test_image_rules(struct world *w, gconstpointer data)
+{
+    (void)data;
+    fixture_host(w->model, "a", 8192, 0);
+    expect_refusal(w, BROKER_RULE_IMAGE, "the host has no revision of image 'tiny'");
+    fixture_host(w->model, "b", 1024, 3);
+    expect_host(w, "b");
+    w->pool->revision = 7;
+    expect_refusal(w, BROKER_RULE_IMAGE, "the host does not have image tiny:7");
+}
+
+static void
+test_cpu_rules(struct world *w, gconstpointer data)
+{
+    (void)data;
+    fixture_host(w->model, "a", 65536, 1);
+    w->pool->cpu = 5;
+    expect_refusal(w, BROKER_RULE_CPU, "CPU=5 is more than the 4 of the host");
+    w->pool->cpu = 4;
+    for (int i = 0; i < 8; i++) {
+        char id[STORE_ID_MAX + 1];
+
+        expect_host(w, "a");
+        g_snprintf(id, sizeof(id), "d-%08x", i);
+        fixture_desktop(w->model, w->pool, "a", id, 1, BROKER_READY);
+    }
+    expect_refusal(w, BROKER_RULE_CPU,
+                   "32 virtual processors are given, CPU=4 more exceed 8 for each of 4");
+}
+
+static bool
+is_member(const char *user, const char *group, void *user_data)
+{
+    (void)user_data;
+    return strcmp(user, "kim") == 0 && strcmp(group, "staff") == 0;
+}
+
+static void
+test_access(struct world *w, gconstpointer data)
+{
+    struct broker_access access;
+
+    (void)data;
+    g_assert_true(broker_access_check(w->pool, "kim", is_member, NULL).allowed);
+    access = broker_access_check(w->pool, "lee", is_member, NULL);
+    g_assert_false(access.allowed);
+    g_assert_cmpstr(access.text, ==, "no Allow= of pool 'lab' names 'lee'");
+    g_ptr_array_add(w->pool->deny, g_strdup("@staff"));
+    access = broker_access_check(w->pool, "kim", is_member, NULL);
+    g_assert_false(access.allowed);
+    g_assert_cmpstr(access.text, ==, "Deny=@staff refuses 'kim'");
+    g_ptr_array_set_size(w->pool->deny, 0);
+    g_ptr_array_set_size(w->pool->allow, 0);
+    g_assert_false(broker_access_check(w->pool, "kim", is_member, NULL).allowed);
+    g_ptr_array_add(w->pool->allow, g_strdup("@staff"));
+    g_assert_true(broker_access_check(w->pool, "kim", is_member, NULL).allowed);
+    /* A user who is called like a group is not the group. */
+    g_assert_false(broker_access_check(w->pool, "@staff", is_member, NULL).allowed);
+    g_assert_false(broker_access_check(w->pool, "staff", is_member, NULL).allowed);
+}
+
+static void
+test_system_groups(struct world *w, gconstpointer data)
+{
+    struct broker_groups *groups = broker_groups_new();
+
+    (void)w;
+    (void)data;
+    g_assert_true(broker_groups_member("root", "root", groups));
+    g_assert_true(broker_groups_member("root", "root", groups));
+    g_assert_false(broker_groups_member("root", "no-such-group", groups));
+    g_assert_false(broker_groups_member("no-such-user", "root", groups));
+    broker_groups_free(groups);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct {
+        const char *path;
+        void (*run)(struct world *w, gconstpointer data);
+    } tests[] = {
+        {"/placement/most-memory-wins-then-the-name", test_most_memory_wins},
+        {"/placement/promised-memory-counts", test_promised_memory_counts},
+        {"/placement/measured-memory-counts", test_measured_memory_counts},
+        {"/placement/accel-repeats-the-probe", test_accel_repeats_the_probe},
+        {"/placement/revoked-away-and-drained-hosts-get-nothing", test_host_states},
+        {"/placement/image-must-be-there", test_image_rules},
+        {"/placement/processors-are-overcommitted-within-bounds", test_cpu_rules},
+        {"/access/deny-beats-allow-and-absence-is-nobody", test_access},
+        {"/access/groups-come-from-the-system", test_system_groups},
+    };
+    size_t i;
+
+    g_test_init(&argc, &argv, NULL);
+    for (i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_test_add(tests[i].path, struct world, NULL, setup, tests[i].run, teardown);
+    }
+    return g_test_run();
+}

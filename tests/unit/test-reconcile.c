@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/reconcile.h"
+
+#include <string.h>
+
+#include "broker-fixture.h"
+
+struct world {
+    struct broker_model *model;
+    struct broker_pools *pools;
+    struct broker_pool *pool;
+    struct broker_host *host;
+    GArray *actions;
+};
+
+static void
+setup(struct world *w, gconstpointer data)
+{
+    (void)data;
+    w->model = broker_model_new();
+    w->pools = broker_pools_new();
+    w->pool = fixture_pool(w->pools, "lab", 3, 1);
+    w->host = fixture_host(w->model, "a", 8192, 1);
+}
+
+static void
+teardown(struct world *w, gconstpointer data)
+{
+    (void)data;
+    g_clear_pointer(&w->actions, g_array_unref);
+    broker_pools_free(w->pools);
+    broker_model_free(w->model);
+}
+
+/* Decides at this time and expects so many actions; the first one is returned. */
+static const struct broker_action *
+decide(struct world *w, int64_t now_ms, unsigned count)
+{
+    g_clear_pointer(&w->actions, g_array_unref);
+    w->actions = broker_reconcile(w->model, w->pools, now_ms);
+    g_assert_cmpuint(w->actions->len, ==, count);
+    return count > 0 ? &g_array_index(w->actions, struct broker_action, 0) : NULL;
+}
+
+static void
+test_spares_are_filled(struct world *w, gconstpointer data)
+{
+    const struct broker_action *action = decide(w, NOW, 1);
+
+    (void)data;
+    g_assert_cmpint(action->kind, ==, BROKER_CREATE);
+    g_assert_true(action->pool == w->pool);
+    g_assert_true(action->host == w->host);
+    g_assert_cmpuint(action->revision, ==, 1);
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_UNSEEN);
+    decide(w, NOW, 0);
+}
+
+static void
+test_refilled_beyond_assigned_within_max(struct world *w, gconstpointer data)
+{
+    (void)data;
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE);
+    fixture_desktop(w->model, w->pool, "a", "d-00000002", 1, BROKER_READY);
+    fixture_session(w->model, "s-2", "lee", "lab", "d-00000002");
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE);
+    fixture_desktop(w->model, w->pool, "a", "d-00000003", 1, BROKER_READY);
+    fixture_session(w->model, "s-3", "choi", "lab", "d-00000003");
+    decide(w, NOW, 0);
+}
+
+static void
+test_gone_counts_until_seen(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop;
+
+    (void)data;
+    w->pool->max = 1;
+    desktop = fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_STOPPING);
+    desktop->row.gone = true;
+    decide(w, NOW, 0);
+    desktop->state = BROKER_GONE;
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_DROP);
+    broker_model_remove_desktop(w->model, desktop);
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE);
+}
+
+static void
+test_absent_is_dropped_late(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_UNSEEN);
+
+    (void)data;
+    w->pool->max = 1;
+    desktop->row.gone = true;
+    desktop->absent_ms = NOW;
+    decide(w, NOW + BROKER_ABSENT_MS - 1, 0);
+    w->host->connected = false;
+    decide(w, NOW + BROKER_ABSENT_MS, 0);
+    w->host->connected = true;
+    g_assert_cmpint(decide(w, NOW + BROKER_ABSENT_MS, 1)->kind, ==, BROKER_DROP);
+}
+
+static void
+test_first_waiting_gets_the_spare(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_STARTING);
+    struct broker_session *first = fixture_session(w->model, "s-1", "kim", "lab", "");
+    struct broker_session *second = fixture_session(w->model, "s-2", "lee", "lab", "");
+    const struct broker_action *action;
+
+    (void)data;
+    /* Two wait and one spare is wanted beyond them: three, of which one is on its way. */
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE);
+    desktop->state = BROKER_READY;
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_ASSIGN);
+    g_assert_true(action->session == first);
+    g_assert_true(action->desktop == desktop);
+    /* One that does not ask any more is passed over, and forgotten later. */
+    second->polled_ms = NOW + BROKER_WAIT_CURRENT_MS;
+    action = decide(w, NOW + BROKER_WAIT_CURRENT_MS, 1);
+    g_assert_true(action->session == second);
+    action = decide(w, NOW + BROKER_WAIT_FORGET_MS, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_FORGET);
+    g_assert_true(action->session == first);
+}
+
+static void
+test_unknown_is_never_dead(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    struct broker_session *session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+
+    (void)data;
+    w->pool->spares_running = 0;
+    desktop->state = BROKER_UNKNOWN;
+    decide(w, NOW, 0);
+    w->host->connected = false;
+    w->host->away_ms = NOW;
+    desktop->state = BROKER_FAILED; /* a memory of a host that is away decides nothing */
+    decide(w, NOW + 10 * BROKER_AWAY_GRACE_MS, 0);
+    desktop->state = BROKER_UNSEEN;
+    fixture_host(w->model, "b", 8192, 1);
+    decide(w, NOW + 10 * BROKER_AWAY_GRACE_MS, 0);
+    g_assert_cmpstr(session->row.desktop, ==, "d-00000001");
+}
+
+static void
+test_spares_of_an_away_host_are_replaced_late(struct world *w, gconstpointer data)
+{
+    const struct broker_action *action;
+
+    (void)data;
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    w->host->connected = false;
+    w->host->away_ms = NOW;
+    fixture_host(w->model, "b", 8192, 1);
+    decide(w, NOW + BROKER_AWAY_GRACE_MS - 1, 0);
+    action = decide(w, NOW + BROKER_AWAY_GRACE_MS, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_CREATE);
+    g_assert_cmpstr(action->host->row.name, ==, "b");
+}
+
+static void
+test_failed_desktops(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_FAILED);
+    const struct broker_action *action = decide(w, NOW, 1);
+
+    (void)data;
+    g_assert_cmpint(action->kind, ==, BROKER_FAIL);
+    g_assert_true(action->desktop == desktop);
+    g_strlcpy(desktop->text, "QEMU ended", sizeof(desktop->text));
+    fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_END);
+    g_assert_true(action->failed);
+    g_assert_cmpstr(action->text, ==, "the desktop failed: QEMU ended");
+    desktop->state = BROKER_GONE;
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_END);
+    g_assert_false(action->failed);
+}
+
+static void
+test_restrain(struct world *w, gconstpointer data)
+{
+    (void)data;
+    g_assert_false(broker_model_note_failure(w->model, "lab", 3, 1000, "x", NOW));
+    g_assert_false(broker_model_note_failure(w->model, "lab", 3, 1000, "x", NOW + 600));
+    /* The first one is outside of the window by now. */
+    g_assert_false(broker_model_note_failure(w->model, "lab", 3, 1000, "x", NOW + 1100));
+    g_assert_cmpint(decide(w, NOW + 1100, 1)->kind, ==, BROKER_CREATE);
+    g_assert_true(broker_model_note_failure(w->model, "lab", 3, 1000, "x", NOW + 1200));
+    decide(w, NOW + 2199, 0);
+    decide(w, NOW + 2200, 1);
+    g_assert_true(broker_model_note_failure(w->model, "lab", 1, 1000, "x", NOW + 3000));
+    decide(w, NOW + 3000, 0);
+    broker_model_forget_failures(w->model);
+    decide(w, NOW + 3000, 1);
+}
+
+static void
+test_new_revision_replaces_spares(struct world *w, gconstpointer data)
+{
+    struct broker_image image = {.name = "tiny", .revision = 2};
+    struct broker_desktop *used;
+    struct broker_desktop *spare;
+    struct broker_desktop *fresh;
+    const struct broker_action *action;
+
+    (void)data;
+    used = fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    spare = fixture_desktop(w->model, w->pool, "a", "d-00000002", 1, BROKER_READY);
+    g_array_append_val(w->host->images, image);
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_CREATE);
+    g_assert_cmpuint(action->revision, ==, 2);
+    fresh = fixture_desktop(w->model, w->pool, "a", "d-00000003", 2, BROKER_STARTING);
+    decide(w, NOW, 0);
+    fresh->state = BROKER_READY;
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_STOP);
+    g_assert_true(action->desktop == spare);
+    spare->row.gone = true;
+    decide(w, NOW, 0);
+    g_assert_false(used->row.gone);
+}
+
+static void
+test_new_revision_without_room(struct world *w, gconstpointer data)
+{
+    struct broker_image image = {.name = "tiny", .revision = 2};
+    struct broker_desktop *spare =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    const struct broker_action *action;
+
+    (void)data;
+    w->pool->max = 1;
+    g_array_append_val(w->host->images, image);
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_STOP);
+    g_assert_true(action->desktop == spare);
+    /* Somebody who waits gets the old one rather than nothing. */
+    fixture_session(w->model, "s-1", "kim", "lab", "");
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_ASSIGN);
+    g_assert_true(action->desktop == spare);
+}
+
+static void
+test_changed_pool_file(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *one =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    struct broker_desktop *two =
+        fixture_desktop(w->model, w->pool, "a", "d-00000002", 1, BROKER_READY);
+    const struct broker_action *action;
+
+    (void)data;
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_STOP); /* Running=1 */
+    g_assert_true(action->desktop == two);
+    broker_model_remove_desktop(w->model, two);
+    w->pool->memory_mb = 512;
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE);
+    g_ptr_array_set_size(w->pools->items, 0);
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_STOP);
+    g_assert_true(action->desktop == one);
+    fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    decide(w, NOW, 0);
+}
+
+static void
+test_drained_host(struct world *w, gconstpointer data)
+{
+    (void)data;
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    fixture_desktop(w->model, w->pool, "a", "d-00000002", 1, BROKER_READY);
+    fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    w->host->row.drained = true;
+    g_assert_cmpstr(decide(w, NOW, 1)->desktop->row.id, ==, "d-00000002");
+}
+
+static void
+test_disconnected_clock(struct world *w, gconstpointer data)
+{
+    struct broker_session *session;
+    const struct broker_action *action;
+
+    (void)data;
+    w->pool->spares_running = 0;
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    decide(w, NOW + 100 * w->pool->disconnected_ms, 0); /* connected: no clock runs */
+    session->row.disconnected_ms = NOW;
+    decide(w, NOW + w->pool->disconnected_ms - 1, 0);
+    action = decide(w, NOW + w->pool->disconnected_ms, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_END);
+    g_assert_true(action->session == session);
+}
+
+/* Carries decisions out until none is left: the world must come to rest at what the pool says. */
+static void
+test_comes_to_rest(struct world *w, gconstpointer data)
+{
+    unsigned passes;
+
+    (void)data;
+    w->pool->max = 50;
+    w->pool->spares_running = 20;
+    for (passes = 0; passes < 100; passes++) {
+        char id[STORE_ID_MAX + 1];
+
+        g_clear_pointer(&w->actions, g_array_unref);
+        w->actions = broker_reconcile(w->model, w->pools, NOW);
+        if (w->actions->len == 0) {
+            break;
+        }
+        g_assert_cmpint(g_array_index(w->actions, struct broker_action, 0).kind, ==, BROKER_CREATE);
+        g_snprintf(id, sizeof(id), "d-%08x", passes);
+        fixture_desktop(w->model, w->pool, "a", id, 1, BROKER_UNSEEN);
+    }
+    g_assert_cmpuint(passes, ==, 20);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct {
+        const char *path;
+        void (*run)(struct world *w, gconstpointer data);
+    } tests[] = {
+        {"/reconcile/spares-are-filled", test_spares_are_filled},
+        {"/reconcile/refilled-beyond-assigned-within-max",
+         test_refilled_beyond_assigned_within_max},
+        {"/reconcile/gone-counts-until-it-was-seen", test_gone_counts_until_seen},
+        {"/reconcile/absent-is-dropped-late-and-only-by-its-host", test_absent_is_dropped_late},
+        {"/reconcile/first-waiting-gets-the-spare", test_first_waiting_gets_the_spare},
+        {"/reconcile/unknown-is-never-dead", test_unknown_is_never_dead},
+        {"/reconcile/spares-of-an-away-host-are-replaced-late",
+         test_spares_of_an_away_host_are_replaced_late},
+        {"/reconcile/failed-desktops-end-their-session", test_failed_desktops},
+        {"/reconcile/restrain-sets-the-pool-aside", test_restrain},
+        {"/reconcile/new-revision-replaces-spares", test_new_revision_replaces_spares},
+        {"/reconcile/new-revision-without-room", test_new_revision_without_room},
+        {"/reconcile/changed-pool-file", test_changed_pool_file},
+        {"/reconcile/drained-host-keeps-sessions-only", test_drained_host},
+        {"/reconcile/disconnected-clock-ends-the-session", test_disconnected_clock},
+        {"/reconcile/comes-to-rest", test_comes_to_rest},
+    };
+    size_t i;
+
+    g_test_init(&argc, &argv, NULL);
+    for (i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_test_add(tests[i].path, struct world, NULL, setup, tests[i].run, teardown);
+    }
+    return g_test_run();
+}
