@@ -318,7 +318,6 @@ static const struct lws_protocol_vhost_options headers[] = {
     {&headers[4], NULL, "referrer-policy:", "no-referrer"},
     {&headers[5], NULL, "cross-origin-opener-policy:", "same-origin"},
     {&headers[6], NULL, "cross-origin-resource-policy:", "same-origin"},
-    {&headers[7], NULL, "strict-transport-security:", "max-age=31536000"},
     {NULL, NULL, "cache-control:", "no-store"},
 };
 

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "broker/gateway/gateway.h"
@@ -10,7 +11,8 @@
 #include "protocol/base/options.h"
 #include "protocol/base/secret.h"
 
-#define MAX_NAME 64
+#define MAX_NAME  64
+#define MAX_FILES 4096
 
 struct options {
     const char *bind;
@@ -74,6 +76,18 @@ host_name(char name[MAX_NAME])
     }
 }
 
+/* The usual limit of 1,024 descriptors is less than the connections we take. */
+static void
+raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < MAX_FILES ? limit.rlim_max : MAX_FILES;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* fewer connections, then */
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -84,6 +98,7 @@ main(int argc, char **argv)
 
     vd_log_init("vedette-gateway");
     vd_secret_harden_process();
+    raise_limit();
     memset(&options, 0, sizeof(options));
     if (vd_options_parse(&program, &options, argc, argv, false) < 0) {
         return 2;

@@ -28,6 +28,18 @@ host_size(const char *text)
     return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
 }
 
+/* Whether host, size bytes, is this name; an IPv6 address may be listed without its brackets. */
+static bool
+is_name(const char *item, const char *host, size_t size, bool fold_case)
+{
+    if (host[0] == '[' && item[0] != '[') {
+        host++;
+        size -= 2;
+    }
+    return strlen(item) == size &&
+           (fold_case ? strncasecmp(item, host, size) : strncmp(item, host, size)) == 0;
+}
+
 static bool
 is_number(const char *text)
 {
@@ -57,7 +69,7 @@ gateway_host_allowed(const struct gateway_names *names, const char *host)
         return false;
     }
     for (i = 0; i < names->count; i++) {
-        if (strlen(names->items[i]) == size && strncasecmp(names->items[i], host, size) == 0) {
+        if (is_name(names->items[i], host, size, true)) {
             return true;
         }
     }
@@ -88,7 +100,7 @@ gateway_origin_allowed(const struct gateway_names *names, const char *origin)
     }
     for (i = 0; i < names->count; i++) {
         /* Browsers write origins in lower case: anything else is not one. */
-        if (strlen(names->items[i]) == size && memcmp(names->items[i], host, size) == 0) {
+        if (is_name(names->items[i], host, size, false)) {
             return true;
         }
     }

@@ -13,7 +13,7 @@
 
 /* Under which names people reach this gateway. */
 struct gateway_names {
-    const char *const *items; /* "desk.example", "127.0.0.1", "[::1]"; lower case */
+    const char *const *items; /* "desk.example", "127.0.0.1", "[::1]" or "::1"; lower case */
     size_t count;
     unsigned port;
 };

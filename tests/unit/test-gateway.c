@@ -10,9 +10,9 @@
 
 #define TOKEN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ"
 
-static const char *const items[] = {"desk.example", "127.0.0.1", "[::1]"};
-static const struct gateway_names names = {.items = items, .count = 3, .port = 8443};
-static const struct gateway_names standard = {.items = items, .count = 3, .port = 443};
+static const char *const items[] = {"desk.example", "127.0.0.1", "[::1]", "fe80::2"};
+static const struct gateway_names names = {.items = items, .count = 4, .port = 8443};
+static const struct gateway_names standard = {.items = items, .count = 4, .port = 443};
 
 static void
 test_hosts_are_compared_whole(void)
@@ -33,6 +33,10 @@ test_hosts_are_compared_whole(void)
                                       "desk.example evil",
                                       "[::1",
                                       "::1",
+                                      "fe80::2",
+                                      "[127.0.0.1]x",
+                                      "[",
+                                      "[]",
                                       "[::1]x",
                                       "127.0.0.1.evil.example"};
     size_t i;
