@@ -53,7 +53,7 @@ def main():
         for pid in system.pids('vedette-broker'):
             os.kill(pid, signal.SIGKILL)
             wait_for(lambda gone=pid: gone not in system.pids('vedette-broker'), 20, 'the broker to die')
-        wait_for(lambda: system.status().get('hosts'), 60, 'the broker to be back')
+        wait_for(lambda: system.status().get('gateways'), 60, 'the broker to be back and the gateway with it')
         tap.equal(Api(system).login('alice', ['alice-canary-1'])['state'], 'refused', 'also after a restart of the broker')
         try:
             tap.ok(api.get('/api/pools')['pools'], 'a token from before the restart still works')
