@@ -19,7 +19,7 @@
 #define BACKLOG        256
 #define HANDSHAKE_SECS 5
 #define PING_SECS      5
-#define DEAD_SECS      15
+#define DEAD_SECS      10 /* and 5 more that libwebsockets gives the closing */
 #define READ_BYTES     16384
 #define SPARE_SOCKETS  64u /* the listening one, the broker's, libwebsockets' own */
 #define MAX_CA_BYTES   65536u

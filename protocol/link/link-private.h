@@ -22,6 +22,7 @@
 #define VDP_LINK_LINGER_US    (2 * LWS_USEC_PER_SEC)
 #define VDP_LINK_PING_SECS    5
 #define VDP_LINK_DEAD_SECS    15
+#define VDP_LINK_SERVER_SECS  10 /* libwebsockets gives the closing of a server's side 5 more */
 #define VDP_LINK_CONNECT_MS   10000u
 #define VDP_LINK_SUB_PROTOCOL "vdp.v1"
 

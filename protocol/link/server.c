@@ -250,6 +250,8 @@ vdp_server_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 static bool
 ensure_vhost(void)
 {
+    static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = VDP_LINK_PING_SECS,
+                                             .secs_since_valid_hangup = VDP_LINK_SERVER_SECS};
     struct lws_context_creation_info info = {0};
 
     if (server_vhost != NULL) {
@@ -262,6 +264,7 @@ ensure_vhost(void)
     info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                    LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
     info.alpn = "http/1.1";
+    info.retry_and_idle_policy = &keepalive;
     server_vhost = lws_create_vhost(vdp_loop_context(), &info);
     return server_vhost != NULL;
 }
