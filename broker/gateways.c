@@ -143,6 +143,23 @@ broker_gateways_close(struct broker_gateways *gateways, const char *name, const 
     }
 }
 
+json_t *
+broker_gateways_json(const struct broker_gateways *gateways)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; gateways != NULL && i < gateways->items->len; i++) {
+        const struct gateway *gateway = g_ptr_array_index(gateways->items, i);
+
+        if (gateway->name[0] != '\0') {
+            json_array_append_new(list, json_pack("{s:s,s:s}", "name", gateway->name, "uplink_url",
+                                                  gateway->uplink_url));
+        }
+    }
+    return list;
+}
+
 static bool
 lists(const json_t *streams, const char *id)
 {

@@ -40,7 +40,7 @@ struct broker_host {
     char boot_id[STORE_NAME_MAX + 1];
     unsigned cpus;
     unsigned memory_mb;
-    unsigned memory_free_mb; /* at the last report */
+    unsigned memory_free_mb; /* for further desktops, at its last report */
     bool kvm;                /* a KVM that is fast enough; otherwise TCG */
     unsigned mips;           /* what the probe measured, millions of instructions a second */
     char accel_text[BROKER_TEXT_MAX + 1]; /* the probe's own sentence */

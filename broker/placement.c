@@ -24,7 +24,7 @@ host_load(const struct broker_model *model, const struct broker_host *host)
         }
         load.memory_mb += desktop->row.memory_mb;
         load.cpu += desktop->row.cpu;
-        if (desktop->state == BROKER_UNSEEN || desktop->state == BROKER_STARTING) {
+        if (desktop->state == BROKER_UNSEEN) {
             load.memory_pending_mb += desktop->row.memory_mb;
         }
     }
@@ -57,7 +57,7 @@ static uint64_t
 memory_left(const struct broker_host *host, const struct load *load)
 {
     uint64_t promised = less(host->memory_mb, load->memory_mb + BROKER_RESERVED_MB);
-    uint64_t measured = less(host->memory_free_mb, load->memory_pending_mb + BROKER_RESERVED_MB);
+    uint64_t measured = less(host->memory_free_mb, load->memory_pending_mb);
 
     return MIN(promised, measured);
 }

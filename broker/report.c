@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/gateways.h"
+#include "broker/gateways.h"
 #include "broker/jsonget.h"
 #include "broker/placement.h"
 #include "broker/session.h"
@@ -218,6 +219,7 @@ broker_report_status(struct broker *broker)
     json_object_set_new(json, "pools", pools);
     json_object_set_new(json, "gateways", broker_gateways_report(broker->gateways));
     json_object_set_new(json, "hosts", hosts_json(broker));
+    json_object_set_new(json, "gateways", broker_gateways_json(broker->gateways));
     json_object_set_new(json, "desktops", desktops);
     json_object_set_new(json, "sessions", sessions_json(broker));
     json_object_set_new(json, "errors", errors);

@@ -8,7 +8,10 @@
 
 #include "broker/broker.h"
 
-/* {"type":"reply", "pools":[..], "hosts":[..], "desktops":[..], "sessions":[..], "errors":[..]} */
+/*
+ * {"type":"reply", "pools":[..], "hosts":[..], "gateways":[..], "desktops":[..], "sessions":[..],
+ *  "errors":[..]}
+ */
 json_t *broker_report_status(struct broker *broker);
 /* {"type":"reply", "hosts":[..]} */
 json_t *broker_report_hosts(struct broker *broker);

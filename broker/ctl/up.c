@@ -23,6 +23,7 @@
 #include "protocol/base/secret.h"
 
 #define ASK_MS        3000u
+#define SHUTDOWN_MS   40000u /* a desktop is asked, then told, then killed: seconds each */
 #define READY_POLL_MS 100u
 #define STOP_POLL_MS  50u
 #define DESKTOPS_MS   20000u               /* desktops get this long to go */
@@ -301,8 +302,9 @@ begin_stop(struct up *up)
     ctl_relay_print("up", "ending; first the desktops, which takes a moment");
     up->phase = PHASE_DESKTOPS;
     up->ask = ctl_ask_new(up->broker_socket,
-                          json_pack("{s:s,s:b}", "type", "shutdown", "stop_desktops", 1), ASK_MS,
-                          on_shutdown, up);
+                          json_pack("{s:s,s:b,s:i}", "type", "shutdown", "stop_desktops", 1,
+                                    "timeout_ms", (int)SHUTDOWN_MS),
+                          SHUTDOWN_MS + ASK_MS, on_shutdown, up);
 }
 
 /* Whatever a daemon could not stop is ours to end. */
