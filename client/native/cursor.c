@@ -56,6 +56,13 @@ client_cursors_use(struct client_cursors *cursors, const struct vdp_cursor_use *
 {
     cursors->used = use->id;
     cursors->visible = use->visible != 0;
+    cursors->told = true;
+}
+
+bool
+client_cursors_hidden(const struct client_cursors *cursors)
+{
+    return cursors->told && !cursors->visible;
 }
 
 const struct client_cursor *

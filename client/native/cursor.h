@@ -22,12 +22,15 @@ struct client_cursors {
     unsigned next; /* the place of the next shape */
     uint32_t used;
     bool visible;
+    bool told; /* the host said which one, or none, to show */
 };
 
 void client_cursors_clear(struct client_cursors *cursors);
 /* Copies the shape. False when memory is short. */
 bool client_cursors_add(struct client_cursors *cursors, const struct vdp_cursor_shape *shape);
 void client_cursors_use(struct client_cursors *cursors, const struct vdp_cursor_use *use);
+/* The host wants no pointer to be seen. */
+bool client_cursors_hidden(const struct client_cursors *cursors);
 /* The shape in use, or NULL when the pointer is hidden or its shape unknown. */
 const struct client_cursor *client_cursors_current(const struct client_cursors *cursors);
 

@@ -2,13 +2,17 @@
 #include "client/native/headless.h"
 #include "client/native/text.h"
 
+#include <glib.h>
 #include <jansson.h>
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "client/native/app.h"
+#include "client/native/beside.h"
 #include "client/native/options.h"
 #include "protocol/base/log.h"
 #include "protocol/base/secret.h"
@@ -22,6 +26,20 @@ wiping_free(void *memory)
     free(memory);
 }
 
+/* The catalogue beside a program in its build tree, else the installed one. */
+static void
+speak_the_language(void)
+{
+    char *beside = client_beside_program("../../po/locale");
+
+    setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C");
+    bindtextdomain(CLIENT_TEXT_DOMAIN, access(beside, R_OK) == 0 ? beside : VEDETTE_LOCALEDIR);
+    bind_textdomain_codeset(CLIENT_TEXT_DOMAIN, "UTF-8");
+    textdomain(CLIENT_TEXT_DOMAIN);
+    g_free(beside);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -32,11 +50,10 @@ main(int argc, char **argv)
     vd_secret_harden_process();
     json_set_alloc_funcs(malloc, wiping_free);
     sigaction(SIGPIPE, &ignore, NULL);
-    setlocale(LC_ALL, "");
-    bindtextdomain(CLIENT_TEXT_DOMAIN, VEDETTE_LOCALEDIR);
-    bind_textdomain_codeset(CLIENT_TEXT_DOMAIN, "UTF-8");
-    textdomain(CLIENT_TEXT_DOMAIN);
+    speak_the_language();
     if (!client_options_parse(&config, argc, argv))
         return CLIENT_EXIT_USAGE;
-    return client_headless_run(&config);
+    if (config.headless)
+        return client_headless_run(&config);
+    return client_app_run(&config);
 }

@@ -298,6 +298,12 @@ client_stream_cursor(const struct client_stream *stream)
     return client_cursors_current(&stream->cursors);
 }
 
+bool
+client_stream_cursor_hidden(const struct client_stream *stream)
+{
+    return client_cursors_hidden(&stream->cursors);
+}
+
 const struct client_stream_stats *
 client_stream_stats(const struct client_stream *stream)
 {

@@ -91,6 +91,7 @@ void client_stream_goaway(struct client_stream *stream, enum vdp_goaway_reason r
                           const char *text);
 
 const struct client_cursor *client_stream_cursor(const struct client_stream *stream);
+bool client_stream_cursor_hidden(const struct client_stream *stream);
 const struct client_stream_stats *client_stream_stats(const struct client_stream *stream);
 
 #endif
