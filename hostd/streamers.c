@@ -50,7 +50,7 @@ struct hostd_streamer {
     char state[16];
 
     bool asking_display;
-    int64_t display_us; /* when a display was sent; 0: never */
+    int64_t display_us; /* when it was asked to make a display's socket; 0: never */
 
     json_t *wanted; /* owned or NULL */
     char dialled[MAX_ID + 1];
@@ -176,6 +176,32 @@ on_exit_seen(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpoint
 }
 
 static void
+on_display(const char *text, void *user_data)
+{
+    struct hostd_streamer *streamer = user_data;
+
+    streamer->asking_display = false;
+    if (text != NULL) {
+        vd_debug("streamer", "%s: no display: %s", streamer->id, text);
+    }
+}
+
+/*
+ * The streamer made the pair: its uid is the machine's, which lets nobody else in. A socket that
+ * comes at a bad time is closed; the streamer reports that and is asked again.
+ */
+static void
+take_display(struct hostd_streamer *streamer, int fd)
+{
+    if (fd < 0 || streamer->asking_display) {
+        vd_fd_clear(&fd);
+        return;
+    }
+    streamer->asking_display = true;
+    kvm_machine_display(streamer->machine, fd, on_display, streamer);
+}
+
+static void
 on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd, void *user_data)
 {
     struct hostd_streamer *streamer = user_data;
@@ -184,6 +210,10 @@ on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd,
 
     json_t *before, *after;
 
+    if (g_strcmp0(type, "display") == 0) {
+        take_display(streamer, fd);
+        return;
+    }
     vd_fd_clear(&fd); /* none is expected */
     if (g_strcmp0(type, "status") != 0) {
         return;
@@ -359,23 +389,6 @@ hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream)
     json_decref(wanted);
 }
 
-static void
-on_display(int fd, const char *text, void *user_data)
-{
-    struct hostd_streamer *streamer = user_data;
-
-    streamer->asking_display = false;
-    if (fd < 0) {
-        vd_debug("streamer", "%s: no display: %s", streamer->id, text);
-        return; /* asked again with the next look */
-    }
-    if (streamer->channel != NULL) {
-        streamer->display_us = vd_monotonic_us();
-        vdp_channel_send(streamer->channel, json_pack("{s:s}", "type", "display"), fd);
-    }
-    vd_fd_clear(&fd);
-}
-
 /* The one order to dial that a stream id gets; written down before it goes out. */
 static void
 dial(struct hostd_streamer *streamer)
@@ -423,8 +436,8 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
     }
     if (!streamer->has_display && !streamer->asking_display &&
         now - streamer->display_us > PATIENCE_US && kvm_machine_takes_display(streamer->machine)) {
-        streamer->asking_display = true;
-        kvm_machine_display(streamer->machine, on_display, streamer);
+        streamer->display_us = now;
+        vdp_channel_send(streamer->channel, json_pack("{s:s}", "type", "display"), -1);
     }
     if (id[0] != '\0' && strlen(id) <= MAX_ID && strcmp(id, streamer->dialled) != 0) {
         dial(streamer);

@@ -52,7 +52,6 @@ struct kvm_machine {
     char *kernel, *initrd, *cmdline, *disk; /* what the image brings; paths */
 
     int display_fd; /* the end that is going to the machine */
-    int display_far;
     unsigned display_count;
     kvm_machine_display_fn display_done;
     void *display_user_data;

@@ -309,7 +309,6 @@ kvm_machine_cancel_display(struct kvm_machine *machine)
     machine->display_done = NULL;
     kvm_machine_drop_source(&machine->display_refusal);
     vd_fd_clear(&machine->display_fd);
-    vd_fd_clear(&machine->display_far);
 }
 
 static void
@@ -317,17 +316,10 @@ finish_display(struct kvm_machine *machine, const char *text)
 {
     kvm_machine_display_fn done = machine->display_done;
     void *user_data = machine->display_user_data;
-    int far = machine->display_far;
 
-    machine->display_far = -1;
     kvm_machine_cancel_display(machine);
-    if (text != NULL) {
-        vd_fd_clear(&far);
-    }
     if (done != NULL) {
-        done(far, text, user_data);
-    } else {
-        vd_fd_clear(&far);
+        done(text, user_data);
     }
 }
 
@@ -374,21 +366,19 @@ refuse_display(gpointer user_data)
 }
 
 void
-kvm_machine_display(struct kvm_machine *machine, kvm_machine_display_fn done, void *user_data)
+kvm_machine_display(struct kvm_machine *machine, int fd, kvm_machine_display_fn done,
+                    void *user_data)
 {
-    int ends[2] = {-1, -1};
     char name[32];
 
     kvm_machine_cancel_display(machine);
     machine->display_done = done;
     machine->display_user_data = user_data;
-    if (!kvm_machine_takes_display(machine) ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+    machine->display_fd = fd;
+    if (!kvm_machine_takes_display(machine)) {
         machine->display_refusal = g_idle_add(refuse_display, machine);
         return;
     }
-    machine->display_fd = ends[0];
-    machine->display_far = ends[1];
     g_snprintf(name, sizeof(name), "display-%u", ++machine->display_count);
     kvm_qmp_command(machine->qmp, "getfd", json_pack("{s:s}", "fdname", name), machine->display_fd,
                     KVM_QMP_COMMAND_MS, on_display_sent, machine);

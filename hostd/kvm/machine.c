@@ -122,7 +122,7 @@ kvm_machine_new(const struct kvm_environment *environment, const char *id,
     machine->record.id = g_strdup(id);
     machine->path = g_build_filename(environment->desktops, id, NULL);
     machine->folder = open(machine->path, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    machine->pidfd = machine->display_fd = machine->display_far = -1;
+    machine->pidfd = machine->display_fd = -1;
     return machine;
 }
 

@@ -107,14 +107,16 @@ bool kvm_machine_has_process(const struct kvm_machine *machine);
 /* True while kvm_machine_display() makes sense. */
 bool kvm_machine_takes_display(const struct kvm_machine *machine);
 
-/* fd is a connected socket that the callee now owns, or -1 and text says why. */
-typedef void (*kvm_machine_display_fn)(int fd, const char *text, void *user_data);
+/* text is NULL when the machine has taken the socket, else it says why not. */
+typedef void (*kvm_machine_display_fn)(const char *text, void *user_data);
 
 /*
- * Connects a fresh socket to the machine's screen, keyboard and pointer; an earlier one is cut.
+ * Gives one end of a socket pair (taken) to the machine's screen, keyboard and pointer; an earlier
+ * one is cut. The pair must have been made under the machine's own uid: it checks who is there.
  * done is called once, from the loop, unless kvm_machine_cancel_display() or a free comes first.
  */
-void kvm_machine_display(struct kvm_machine *machine, kvm_machine_display_fn done, void *user_data);
+void kvm_machine_display(struct kvm_machine *machine, int fd, kvm_machine_display_fn done,
+                         void *user_data);
 void kvm_machine_cancel_display(struct kvm_machine *machine);
 
 #endif

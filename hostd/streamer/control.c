@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hostd/streamer/control.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "hostd/streamer/capture-dbus.h"
@@ -73,15 +75,23 @@ report_stats(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/*
+ * Makes the socket pair of a display and hands the far end back. The pair is made here because the
+ * machine admits only its own uid, and the kernel remembers who made a pair.
+ */
 static void
-take_display(struct streamer_control *control, int fd)
+make_display(struct streamer_control *control)
 {
-    if (fd < 0) {
-        vd_warning("control", "a display without a descriptor");
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        vd_warning("control", "no socket for a display: %s", strerror(errno));
         return;
     }
+    vdp_channel_send(control->conn, json_pack("{s:s}", "type", "display"), ends[1]);
+    close(ends[1]);
     streamer_set_capture(control->streamer,
-                         capture_dbus_new(fd, streamer_capture_events(), control->streamer));
+                         capture_dbus_new(ends[0], streamer_capture_events(), control->streamer));
 }
 
 static void
@@ -123,14 +133,12 @@ take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_
     char quoted[4 * VD_LOG_QUOTE_MAX + 4];
 
     (void)conn;
-    if (type != NULL && strcmp(type, "display") == 0) {
-        take_display(control, fd);
-        return;
-    }
     if (fd >= 0) {
-        close(fd);
+        close(fd); /* none is expected */
     }
-    if (type != NULL && strcmp(type, "dial") == 0) {
+    if (type != NULL && strcmp(type, "display") == 0) {
+        make_display(control);
+    } else if (type != NULL && strcmp(type, "dial") == 0) {
         take_dial(control, message);
     } else if (type != NULL && strcmp(type, "hangup") == 0) {
         take_hangup(control, message);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -209,12 +210,12 @@ count_tcp_sockets(pid_t pid)
 }
 
 static void
-on_display(int fd, const char *text, void *user_data)
+on_display(const char *text, void *user_data)
 {
-    int *ret_fd = user_data;
+    bool *ret_taken = user_data;
 
     g_assert_null(text);
-    *ret_fd = fd;
+    *ret_taken = true;
 }
 
 static void
@@ -226,7 +227,8 @@ test_start_confined_adopt_and_stop(void)
     g_autofree char *status_path = NULL;
     g_autofree char *status = NULL;
     g_autofree char *disk = NULL;
-    int display = -1;
+    bool taken = false;
+    int display[2];
 
     set_up(&fixture);
     machine = start(&fixture, "one", 1);
@@ -243,11 +245,12 @@ test_start_confined_adopt_and_stop(void)
     }
     g_assert_cmpuint(count_tcp_sockets(process.pid), ==, 0);
 
-    kvm_machine_display(machine, on_display, &display);
-    while (display < 0) {
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, display), ==, 0);
+    kvm_machine_display(machine, display[1], on_display, &taken);
+    while (!taken) {
         g_main_context_iteration(NULL, TRUE);
     }
-    vd_fd_clear(&display);
+    vd_fd_clear(&display[0]);
 
     /* As after a kill -9 of hostd: nothing is said to the machine, it is simply found again. */
     kvm_machine_free(machine);

@@ -186,6 +186,6 @@ def open_with_ticket(system, ticket, seconds=20):
             result = 'stream'
             break
         if got[0] == GOAWAY:
-            result = f'goaway {got[1][0]} {got[1][7:].decode(errors="replace")}'
+            result = f'goaway {got[1][0]} {got[1][5:].decode(errors="replace")}'
             break
     return result, stream
