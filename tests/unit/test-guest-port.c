@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's reader of messages: what type a line has, and that nonsense has none. */
+#include "hostd/guest/port.h"
+
+#include <glib.h>
+#include <string.h>
+
+static void
+expect(const char *line, const char *wanted)
+{
+    char type[GUEST_PORT_TYPE_MAX] = "untouched";
+    bool found = guest_port_parse_type(line, strlen(line), type);
+
+    g_assert_cmpint(found, ==, wanted != NULL);
+    g_assert_cmpstr(type, ==, wanted == NULL ? "untouched" : wanted);
+}
+
+static void
+test_types(void)
+{
+    expect("{\"type\":\"ping\"}", "ping");
+    expect(" { \"type\" : \"ping\" } ", "ping");
+    expect("{\"seq\":7,\"type\":\"ping\"}", "ping");
+    expect("{\"text\":\"say \\\"type\\\":\\\"no\\\"\",\"type\":\"ping\"}", "ping");
+    expect("{\"on\":true,\"n\":null,\"type\":\"poweroff\",\"x\":1}", "poweroff");
+}
+
+static void
+test_nonsense(void)
+{
+    expect("", NULL);
+    expect("{", NULL);
+    expect("{}", NULL);
+    expect("[\"type\",\"ping\"]", NULL);
+    expect("{\"type\":7}", NULL);
+    expect("{\"type\":\"pi\\u006eg\"}", NULL);
+    expect("{\"type\":\"ping", NULL);
+    expect("{\"type", NULL);
+    expect("{\"type\"", NULL);
+    expect("{\"type\":", NULL);
+    expect("{\"a\":1,", NULL);
+    expect("{\"a\\", NULL);
+    expect("{\"type\":\"a-type-that-is-much-longer-than-any-type-is\"}", NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/port/finds-the-type", test_types);
+    g_test_add_func("/port/nonsense-has-no-type", test_nonsense);
+    return g_test_run();
+}
