@@ -107,7 +107,10 @@ send_json(struct peer *peer, const json_t *message)
     char *text = json_dumps(message, JSON_COMPACT);
 
     if (text != NULL && vdp_put_json(&buffer, text, strlen(text)) == 0) {
-        vdp_link_send(peer->link, g_bytes_new(buffer.data, buffer.size), VDP_CHANNEL_CONTROL);
+        GBytes *bytes = g_bytes_new(buffer.data, buffer.size);
+
+        vdp_link_send(peer->link, bytes, VDP_CHANNEL_CONTROL);
+        g_bytes_unref(bytes);
         peer->sent_us = vd_monotonic_us();
     }
     if (text != NULL) {
