@@ -11,13 +11,18 @@
 #define API_CONNECT_TIMEOUT_MS 5000L
 #define API_TIMEOUT_MS         45000L /* a PAM stack may take 30 s */
 
-/* What the worker thread owns; it outlives the api when a call is still on the wire. */
+/* What the worker thread uses; it outlives the api while a call is still on the wire. */
 struct api_worker {
     GAsyncQueue *queue; /* struct api_call, or the worker itself as the order to end */
     GMainContext *context;
     char *base; /* "https://host:port" */
     char *ca_pem;
+    GThread *thread;
+    int done; /* atomic: the thread is about to end */
 };
+
+/* Workers whose api is gone, until they are joined. Used in the main thread only. */
+static GPtrArray *retired;
 
 struct api_call {
     int refs; /* atomic: the api's list, the worker */
@@ -35,7 +40,7 @@ struct api_call {
 
 struct client_api {
     GAsyncQueue *queue;
-    struct api_worker *worker; /* borrowed; only its address is used, as the order to end */
+    struct api_worker *worker; /* goes to retired in the end */
     char *token;
     GList *calls;
 };
@@ -210,12 +215,40 @@ api_run(void *data)
         api_hand_over(worker, call);
     }
     curl_easy_cleanup(curl);
+    g_atomic_int_set(&worker->done, 1);
+    return NULL;
+}
+
+static void
+worker_free(void *data)
+{
+    struct api_worker *worker = data;
+
+    g_thread_join(worker->thread);
     g_async_queue_unref(worker->queue);
     g_main_context_unref(worker->context);
     g_free(worker->base);
     g_free(worker->ca_pem);
     g_free(worker);
-    return NULL;
+}
+
+static void
+workers_reap(void)
+{
+    unsigned i;
+
+    for (i = retired ? retired->len : 0; i-- > 0;) {
+        struct api_worker *worker = retired->pdata[i];
+
+        if (g_atomic_int_get(&worker->done))
+            g_ptr_array_remove_index_fast(retired, i);
+    }
+}
+
+void
+client_api_finish(void)
+{
+    g_clear_pointer(&retired, g_ptr_array_unref);
 }
 
 struct client_api *
@@ -237,7 +270,8 @@ client_api_new(const struct client_address *address, const char *ca_pem, GMainCo
     worker->ca_pem = g_strdup(ca_pem);
     api->worker = worker;
     api->queue = g_async_queue_ref(worker->queue);
-    g_thread_unref(g_thread_new("api", api_run, worker));
+    worker->thread = g_thread_new("api", api_run, worker);
+    workers_reap();
     return api;
 }
 
@@ -256,7 +290,10 @@ client_api_free(struct client_api *api)
         return;
     while (api->calls)
         api_drop(api, api->calls->data);
+    if (!retired)
+        retired = g_ptr_array_new_with_free_func(worker_free);
     g_async_queue_push(api->queue, api->worker);
+    g_ptr_array_add(retired, api->worker);
     g_async_queue_unref(api->queue);
     vd_secret_free(api->token);
     g_free(api);

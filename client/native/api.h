@@ -39,6 +39,11 @@ struct client_api;
 struct client_api *client_api_new(const struct client_address *address, const char *ca_pem,
                                   GMainContext *context);
 void client_api_free(struct client_api *api); /* accepts NULL */
+/*
+ * Waits for the worker threads of freed apis. Call once before main() returns: the TLS library
+ * takes itself apart at exit and must not be in use then.
+ */
+void client_api_finish(void);
 
 /* The bearer token of later calls; NULL forgets it. */
 void client_api_set_token(struct client_api *api, const char *token);

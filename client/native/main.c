@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/native/api.h"
 #include "client/native/app.h"
 #include "client/native/beside.h"
 #include "client/native/options.h"
@@ -45,6 +46,7 @@ main(int argc, char **argv)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct client_config config = {0};
+    int code;
 
     vd_log_init("vedette");
     vd_secret_harden_process();
@@ -53,7 +55,7 @@ main(int argc, char **argv)
     speak_the_language();
     if (!client_options_parse(&config, argc, argv))
         return CLIENT_EXIT_USAGE;
-    if (config.headless)
-        return client_headless_run(&config);
-    return client_app_run(&config);
+    code = config.headless ? client_headless_run(&config) : client_app_run(&config);
+    client_api_finish();
+    return code;
 }
