@@ -58,6 +58,8 @@ session_changed(void *user_data)
     struct client_session_status status = client_session_status(desktop->session);
     bool live = status.state == CLIENT_STATE_LIVE;
 
+    /* While it takes no keys, Tab goes round the buttons of the card. */
+    gtk_widget_set_focusable(desktop->picture, live);
     client_statecard_show(desktop->card, &status);
     client_picture_set_stale(CLIENT_PICTURE(desktop->picture), !live);
     if (live && !desktop->was_live) {
