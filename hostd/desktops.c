@@ -21,7 +21,7 @@ struct desktop {
     char *id;
     struct kvm_machine *machine; /* NULL: never seen here, and already wanted gone */
     struct hostd_streamer *streamer;
-    json_t *stream;      /* what the broker wants streamed, or NULL */
+    json_t *stream;      /* what the broker wants streamed, JSON null for nothing; NULL: unheard */
     json_t *last_wanted; /* for a desktop without a machine: what the order said */
     bool wanted;         /* named by the list that is being applied */
     bool refused_epoch;  /* a lower epoch was refused and that was said */
@@ -243,7 +243,7 @@ static void
 remember_stream(struct desktop *desktop, const json_t *stream)
 {
     json_decref(desktop->stream);
-    desktop->stream = json_is_object(stream) ? json_deep_copy(stream) : NULL;
+    desktop->stream = json_is_object(stream) ? json_deep_copy(stream) : json_null();
     if (desktop->streamer != NULL) {
         hostd_streamer_want(desktop->streamer, desktop->stream);
     }

@@ -52,7 +52,7 @@ struct hostd_streamer {
     bool asking_display;
     int64_t display_us; /* when it was asked to make a display's socket; 0: never */
 
-    json_t *wanted; /* owned or NULL */
+    json_t *wanted; /* owned; JSON null: nothing; NULL: not heard yet */
     char dialled[MAX_ID + 1];
     int64_t dialled_us; /* when this process was told; 0: an earlier one was */
     char hung_up[MAX_ID + 1];
@@ -377,7 +377,7 @@ wanted_id(const struct hostd_streamer *streamer)
 void
 hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream)
 {
-    json_t *wanted = json_is_object(stream) ? json_deep_copy(stream) : NULL;
+    json_t *wanted = stream != NULL ? json_deep_copy(stream) : NULL;
 
     if (!json_equal(wanted, streamer->wanted)) {
         json_decref(streamer->wanted);
@@ -441,7 +441,7 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
     }
     if (id[0] != '\0' && strlen(id) <= MAX_ID && strcmp(id, streamer->dialled) != 0) {
         dial(streamer);
-    } else if (id[0] == '\0' && streamer->stream[0] != '\0' &&
+    } else if (streamer->wanted != NULL && id[0] == '\0' && streamer->stream[0] != '\0' &&
                strcmp(streamer->stream, streamer->hung_up) != 0) {
         copy_id(streamer->hung_up, streamer->stream);
         vdp_channel_send(streamer->channel,

@@ -29,7 +29,10 @@ void hostd_streamer_free(struct hostd_streamer *streamer);
 /* Ends the process, as its machine is ending; then frees. Accepts NULL. */
 void hostd_streamer_end(struct hostd_streamer *streamer);
 
-/* What the broker wants streamed: {"id","url","token","ca"}, or NULL for nothing. Borrowed. */
+/*
+ * What the broker wants streamed: {"id","url","token","ca"}, JSON null for nothing. Borrowed.
+ * NULL before the broker has said anything: a stream that an earlier hostd began then goes on.
+ */
 void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream);
 
 /* Looks whether something is due: the machine changed, or a second has passed. */
