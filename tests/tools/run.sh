@@ -16,9 +16,11 @@ run_up_pid=
 run_image_pid=
 run_password=
 
-# Four groups of four letters that cannot be mistaken for one another: 72 bits, typed once.
+# Four groups of four letters that cannot be mistaken for one another: 79 bits, typed once.
 new_password() {
-    LC_ALL=C tr -dc 'abcdefghjkmnpqrstuvwxyz23456789' </dev/urandom | head -c 16 | sed 's/..../&-/g; s/-$//'
+    python3 -c 'import secrets
+letters = "abcdefghjkmnpqrstuvwxyz23456789"
+print("-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4)))'
 }
 
 write_config() {
