@@ -147,8 +147,9 @@ log_in_once() {
     local picture
     mkdir -p "$state/screenshots"
     picture=$state/screenshots/$(date +%Y%m%d-%H%M%S).png
-    client --headless --size 1280x800 --password-fd 3 --once "$picture" --table 3<<<"$run_password"
-    echo "The desktop: $picture"
+    # The table is for people; the JSON lines beside it are for programs.
+    client --headless --size 1280x800 --password-fd 3 --once "$picture" --table \
+        3<<<"$run_password" | sed '/^{/d'
 }
 
 show_next_steps() {
