@@ -40,6 +40,24 @@ become_image(const struct ctl *ctl, GPtrArray *arguments)
     return CTL_FAILED;
 }
 
+/* Takes over the process for a build; what was not said is beside the programs and in the state. */
+static int
+become_build(const struct ctl *ctl, GPtrArray *arguments, char *name)
+{
+    g_autofree char *cache =
+        ctl->cache != NULL ? g_strdup(ctl->cache) : g_build_filename(ctl->state, "cache", NULL);
+    g_autofree char *agent = ctl_program_find(ctl->programs, "vedette-agent", NULL);
+    g_autofree char *guest =
+        ctl->guest != NULL || agent == NULL ? g_strdup(ctl->guest) : g_path_get_dirname(agent);
+
+    g_ptr_array_add(arguments, (char *)"build");
+    g_ptr_array_add(arguments, name);
+    add(arguments, "--recipe", ctl->recipe);
+    add(arguments, "--guest", guest);
+    add(arguments, "--cache", cache);
+    return become_image(ctl, arguments);
+}
+
 int
 ctl_verb_image(const struct ctl *ctl, char **words)
 {
@@ -54,10 +72,5 @@ ctl_verb_image(const struct ctl *ctl, char **words)
     if (strcmp(verb, "build") != 0 || words[2] == NULL || words[3] != NULL || ctl->recipe == NULL) {
         return ctl_usage("image list, or image build NAME --recipe FILE");
     }
-    g_ptr_array_add(arguments, (char *)"build");
-    g_ptr_array_add(arguments, words[2]);
-    add(arguments, "--recipe", ctl->recipe);
-    add(arguments, "--guest", ctl->guest);
-    add(arguments, "--cache", ctl->cache);
-    return become_image(ctl, arguments);
+    return become_build(ctl, arguments, words[2]);
 }

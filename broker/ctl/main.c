@@ -23,7 +23,7 @@ static const struct vd_option options[] = {
     {"guest", VD_OPTION_STRING, offsetof(struct ctl, guest), NULL, 0, 0, "DIR",
      "Folder with the guest's programs, for image build."},
     {"cache", VD_OPTION_STRING, offsetof(struct ctl, cache), NULL, 0, 0, "DIR",
-     "Folder that keeps downloads, for image build."},
+     "Folder that keeps downloads, for image build; default STATE/cache."},
     {"programs", VD_OPTION_STRING, offsetof(struct ctl, programs), NULL, 0, 0, "DIR",
      "Where the other programs are: one folder, or a build tree."},
 };

@@ -12,7 +12,7 @@ static const struct {
     {"vedette-broker", "broker"},     {"vedette-gateway", "broker/gateway"},
     {"vedette-pam", "broker/pam"},    {"vedette-launch", "protocol/launch"},
     {"vedette-hostd", "hostd"},       {"vedette-streamer", "hostd/streamer"},
-    {"vedette-image", "hostd/image"},
+    {"vedette-image", "hostd/image"}, {"vedette-agent", "hostd/guest"},
 };
 
 static char *

@@ -98,7 +98,8 @@ def tiny_image():
         os.makedirs(images, exist_ok=True)
         subprocess.run([IMAGE, 'build', 'tiny', '--recipe', f'{SOURCE}/hostd/image/recipes/tiny.recipe',
                         '--images', images, '--cache', f'{BUILD}/tests/cache', '--guest', f'{BUILD}/hostd/guest'],
-                       check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                       check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=None if os.environ.get('VEDETTE_KEEP') else subprocess.DEVNULL)
     return images
 
 
