@@ -5,10 +5,11 @@
 /*
  * codec: a picture into the operations of a FRAME record, and back. docs/PROTOCOL.md, "Operations".
  *
- * Version one: 64x64 tiles compared exactly with the last frame that was sent; changed tiles as raw
- * BGR24 through one zstd stream (level 1, 8 MiB window) that lives as long as the connection and is
- * flushed per frame. Lossless. No I/O, no log, no loop; one thread at a time per object. The
- * decoder compiles for wasm32 from the same files.
+ * 64x64 tiles are compared exactly with the last frame that was sent. A changed tile that the peer
+ * saw before is named by its slot in a cache that both ends keep in step (cache.h); others travel
+ * as BGR24, or predicted where they are smooth (predict.h), through one zstd stream (level 1, 8 MiB
+ * window) that lives as long as the connection and is flushed per frame. Lossless. No I/O, no log,
+ * no loop; one thread at a time per object. The decoder compiles for wasm32 from the same files.
  *
  * Pixels are 32 bit, bytes B G R X in memory; X is ignored on input and 255 on output.
  */
@@ -35,7 +36,8 @@ struct vdp_image {
 
 struct vdp_encode_stats {
     uint32_t tiles_compared;
-    uint32_t tiles_sent;
+    uint32_t tiles_sent; /* pixels or hits */
+    uint32_t tiles_hit;  /* of these, the peer had them in its cache */
     uint32_t tiles_left; /* did not fit this frame's limit: the next frame takes them unasked */
 };
 

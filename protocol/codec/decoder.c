@@ -6,8 +6,16 @@
 
 #include <zstd.h>
 
+#include "protocol/codec/cache.h"
+#include "protocol/codec/predict.h"
 #include "protocol/codec/tiles.h"
+#include "protocol/codec/varint.h"
 #include "protocol/wire/reader.h"
+
+enum mark {
+    MARK_DIRTY = 1,
+    MARK_TILE = 2, /* named by a tile operation, which may happen once a frame */
+};
 
 struct vdp_decoder {
     ZSTD_DCtx *stream; /* owned */
@@ -15,6 +23,9 @@ struct vdp_decoder {
     uint8_t *pixels; /* owned; B G R X without gaps between rows */
     uint32_t *dirty; /* owned; tiles of the last frame, rising */
     uint32_t dirty_count;
+    uint8_t *marks; /* owned; per tile: enum mark of this frame */
+    uint32_t *list; /* owned; tiles of a ZTILES: number << 1 | predicted */
+    struct vdp_received cache;
     bool needs_key;
     uint8_t staging[VDP_TILE_SIZE];
 };
@@ -44,6 +55,9 @@ vdp_decoder_free(struct vdp_decoder *decoder)
     if (decoder != NULL) {
         free(decoder->pixels);
         free(decoder->dirty);
+        free(decoder->marks);
+        free(decoder->list);
+        vdp_received_free_all(&decoder->cache);
         (void)ZSTD_freeDCtx(decoder->stream);
         free(decoder);
     }
@@ -73,6 +87,8 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     struct vdp_grid grid;
     uint8_t *pixels;
     uint32_t *dirty;
+    uint32_t *list;
+    uint8_t *marks;
     int error = vdp_grid_set(&grid, width, height);
 
     if (error != 0) {
@@ -80,16 +96,24 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     }
     pixels = calloc((size_t)width * height, 4);
     dirty = calloc(grid.count, sizeof(dirty[0]));
-    if (pixels == NULL || dirty == NULL) {
+    list = calloc(grid.count, sizeof(list[0]));
+    marks = calloc(grid.count, 1);
+    if (pixels == NULL || dirty == NULL || list == NULL || marks == NULL) {
         free(pixels);
         free(dirty);
+        free(list);
+        free(marks);
         return VDP_ERR_NOMEM;
     }
     keep_overlap(pixels, &grid, decoder);
     free(decoder->pixels);
     free(decoder->dirty);
+    free(decoder->list);
+    free(decoder->marks);
     decoder->pixels = pixels;
     decoder->dirty = dirty;
+    decoder->list = list;
+    decoder->marks = marks;
     decoder->dirty_count = 0;
     decoder->grid = grid;
     decoder->needs_key = true;
@@ -134,69 +158,129 @@ finish_block(struct vdp_decoder *decoder, ZSTD_inBuffer *in)
 }
 
 static void
-place_tile(struct vdp_decoder *decoder, const struct vdp_rect *rect)
+place_tile(struct vdp_decoder *decoder, const struct vdp_rect *rect, const uint8_t *from)
 {
     size_t stride = decoder->grid.width * (size_t)4;
     uint8_t *to = decoder->pixels + rect->y * stride + rect->x * 4u;
-    const uint8_t *from = decoder->staging;
     uint32_t row;
 
     for (row = 0; row < rect->height; row++) {
-        vdp_pixels_unpack(to, from, rect->width);
+        memcpy(to, from, rect->width * 4u);
         to += stride;
-        from += rect->width * 3u;
+        from += rect->width * 4u;
     }
 }
 
-/* Appends the tile list to dirty. Numbers rise through the whole frame: no tile comes twice. */
+/* Counts a tile operation's tile in. No tile comes twice: a frame never yields two surfaces. */
 static int
-read_list(struct vdp_decoder *decoder, struct vdp_reader *reader)
+mark_tile(struct vdp_decoder *decoder, uint32_t tile)
 {
-    uint32_t count = vdp_reader_u16(reader);
+    if (tile >= decoder->grid.count || (decoder->marks[tile] & MARK_TILE) != 0) {
+        return VDP_ERR_RANGE;
+    }
+    decoder->marks[tile] |= MARK_TILE | MARK_DIRTY;
+    return 0;
+}
+
+/* Reads the tiles of a ZTILES into list. */
+static int
+read_list(struct vdp_decoder *decoder, struct vdp_reader *reader, uint32_t *ret_count)
+{
+    uint32_t count = vdp_varint_get(reader);
+    uint32_t tile = UINT32_MAX;
     uint32_t i;
 
-    if (count == 0 || count > decoder->grid.count - decoder->dirty_count) {
+    if (count == 0 || count > decoder->grid.count) {
         return reader->error != 0 ? reader->error : VDP_ERR_RANGE;
     }
     for (i = 0; i < count; i++) {
-        uint32_t tile = vdp_reader_u16(reader);
+        uint32_t value = vdp_varint_get(reader);
+        int error;
 
         if (reader->error != 0) {
             return reader->error;
         }
-        if (tile >= decoder->grid.count ||
-            (decoder->dirty_count > 0 && tile <= decoder->dirty[decoder->dirty_count - 1])) {
-            return VDP_ERR_RANGE;
+        tile += (value >> 1) + 1;
+        error = mark_tile(decoder, tile);
+        if (error != 0) {
+            return error;
         }
-        decoder->dirty[decoder->dirty_count++] = tile;
+        decoder->list[i] = tile << 1 | (value & 1);
     }
+    *ret_count = count;
     return 0;
 }
 
 static int
 decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 {
-    uint32_t at = decoder->dirty_count;
+    uint32_t count = 0;
+    uint32_t i;
     struct vdp_reader reader;
     ZSTD_inBuffer in;
     int error;
 
     vdp_reader_init(&reader, body, size);
-    error = read_list(decoder, &reader);
+    error = read_list(decoder, &reader, &count);
     if (error != 0) {
         return error;
     }
     in = (ZSTD_inBuffer){reader.at, reader.left, 0};
-    for (; at < decoder->dirty_count; at++) {
-        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, decoder->dirty[at]);
+    for (i = 0; i < count; i++) {
+        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, decoder->list[i] >> 1);
+        size_t pixels = (size_t)rect.width * rect.height;
+        uint8_t *slot;
 
-        error = decompress_tile(decoder, &in, (size_t)rect.width * rect.height * 3);
+        error = decompress_tile(decoder, &in, pixels * 3);
         if (error != 0) {
             return error;
         }
-        place_tile(decoder, &rect);
+        slot = vdp_received_insert(&decoder->cache, rect.width, rect.height);
+        if (slot == NULL) {
+            return VDP_ERR_NOMEM;
+        }
+        if ((decoder->list[i] & 1) != 0) {
+            vdp_unpredict(slot, decoder->staging, rect.width, rect.height);
+        } else {
+            vdp_pixels_unpack(slot, decoder->staging, pixels);
+        }
+        place_tile(decoder, &rect, slot);
     }
     return finish_block(decoder, &in);
+}
+
+static int
+decode_hits(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+{
+    struct vdp_reader reader;
+    uint32_t tile = UINT32_MAX;
+    uint32_t slot = UINT32_MAX;
+
+    vdp_reader_init(&reader, body, size);
+    do {
+        uint32_t skip = vdp_varint_get(&reader);
+        int32_t step = vdp_varint_unfold(vdp_varint_get(&reader));
+        struct vdp_rect rect;
+        const uint8_t *pixels;
+        int error;
+
+        if (reader.error != 0) {
+            return reader.error;
+        }
+        tile += skip + 1;
+        slot += (uint32_t)step + 1;
+        error = mark_tile(decoder, tile);
+        if (error != 0) {
+            return error;
+        }
+        rect = vdp_grid_rect(&decoder->grid, tile);
+        pixels = vdp_received_hit(&decoder->cache, slot, rect.width, rect.height);
+        if (pixels == NULL) {
+            return VDP_ERR_RANGE;
+        }
+        place_tile(decoder, &rect, pixels);
+    } while (reader.left > 0);
+    return 0;
 }
 
 static int
@@ -222,8 +306,11 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
         if (kind == VDP_OP_RESET) {
             error = body_size == 0 ? 0 : VDP_ERR_TRAILING;
             (void)ZSTD_DCtx_reset(decoder->stream, ZSTD_reset_session_only);
+            vdp_received_clear(&decoder->cache);
         } else if (kind == VDP_OP_ZTILES) {
             error = decode_tiles(decoder, body, body_size);
+        } else if (kind == VDP_OP_HIT) {
+            error = decode_hits(decoder, body, body_size);
         } else {
             error = VDP_ERR_RANGE;
         }
@@ -232,6 +319,18 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
         }
     }
     return first && key ? VDP_ERR_CORRUPT : 0;
+}
+
+static void
+list_dirty(struct vdp_decoder *decoder)
+{
+    uint32_t tile;
+
+    for (tile = 0; tile < decoder->grid.count; tile++) {
+        if (decoder->marks[tile] != 0) {
+            decoder->dirty[decoder->dirty_count++] = tile;
+        }
+    }
 }
 
 static struct vdp_rect
@@ -273,9 +372,11 @@ vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, 
     if (decoder->pixels == NULL || (decoder->needs_key && !key)) {
         return VDP_ERR_STATE;
     }
+    memset(decoder->marks, 0, decoder->grid.count);
     error = decode_ops(decoder, ops, size, key);
     decoder->needs_key = error != 0;
     if (error == 0) {
+        list_dirty(decoder);
         *ret_dirty = bounding_box(decoder);
     }
     return error;

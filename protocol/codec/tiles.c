@@ -37,35 +37,19 @@ vdp_grid_rect(const struct vdp_grid *grid, uint32_t tile)
     return rect;
 }
 
-/* Compilers turn these into one load or store where the machine allows it. */
-static inline uint32_t
-load_u32(const uint8_t *from)
-{
-    return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-}
-
-static inline void
-store_u32(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)value;
-    to[1] = (uint8_t)(value >> 8);
-    to[2] = (uint8_t)(value >> 16);
-    to[3] = (uint8_t)(value >> 24);
-}
-
 void
 vdp_pixels_pack(uint8_t *ret_bgr, const uint8_t *bgrx, size_t pixels)
 {
     /* Four pixels at a time: sixteen bytes in, twelve out. */
     for (; pixels >= 4; pixels -= 4) {
-        uint32_t a = load_u32(bgrx);
-        uint32_t b = load_u32(bgrx + 4);
-        uint32_t c = load_u32(bgrx + 8);
-        uint32_t d = load_u32(bgrx + 12);
+        uint32_t a = vdp_load_u32(bgrx);
+        uint32_t b = vdp_load_u32(bgrx + 4);
+        uint32_t c = vdp_load_u32(bgrx + 8);
+        uint32_t d = vdp_load_u32(bgrx + 12);
 
-        store_u32(ret_bgr, (a & 0xffffff) | b << 24);
-        store_u32(ret_bgr + 4, (b >> 8 & 0xffff) | c << 16);
-        store_u32(ret_bgr + 8, (c >> 16 & 0xff) | d << 8);
+        vdp_store_u32(ret_bgr, (a & 0xffffff) | b << 24);
+        vdp_store_u32(ret_bgr + 4, (b >> 8 & 0xffff) | c << 16);
+        vdp_store_u32(ret_bgr + 8, (c >> 16 & 0xff) | d << 8);
         bgrx += 16;
         ret_bgr += 12;
     }
@@ -80,14 +64,14 @@ void
 vdp_pixels_unpack(uint8_t *ret_bgrx, const uint8_t *bgr, size_t pixels)
 {
     for (; pixels >= 4; pixels -= 4) {
-        uint32_t a = load_u32(bgr);
-        uint32_t b = load_u32(bgr + 4);
-        uint32_t c = load_u32(bgr + 8);
+        uint32_t a = vdp_load_u32(bgr);
+        uint32_t b = vdp_load_u32(bgr + 4);
+        uint32_t c = vdp_load_u32(bgr + 8);
 
-        store_u32(ret_bgrx, a | 0xff000000u);
-        store_u32(ret_bgrx + 4, a >> 24 | b << 8 | 0xff000000u);
-        store_u32(ret_bgrx + 8, b >> 16 | c << 16 | 0xff000000u);
-        store_u32(ret_bgrx + 12, c >> 8 | 0xff000000u);
+        vdp_store_u32(ret_bgrx, a | 0xff000000u);
+        vdp_store_u32(ret_bgrx + 4, a >> 24 | b << 8 | 0xff000000u);
+        vdp_store_u32(ret_bgrx + 8, b >> 16 | c << 16 | 0xff000000u);
+        vdp_store_u32(ret_bgrx + 12, c >> 8 | 0xff000000u);
         bgr += 12;
         ret_bgrx += 16;
     }
@@ -99,18 +83,27 @@ vdp_pixels_unpack(uint8_t *ret_bgrx, const uint8_t *bgr, size_t pixels)
     }
 }
 
+void
+vdp_pixels_copy(uint8_t *ret_bgrx, const uint8_t *bgrx, size_t pixels)
+{
+    size_t i;
+
+    for (i = 0; i < pixels; i++) {
+        vdp_store_u32(ret_bgrx + i * 4, vdp_load_u32(bgrx + i * 4) | 0xff000000u);
+    }
+}
+
 bool
 vdp_pixels_equal(const uint8_t *a, const uint8_t *b, size_t pixels)
 {
+    uint32_t differ = 0;
     size_t i;
 
     if (memcmp(a, b, pixels * 4) == 0) {
         return true;
     }
     for (i = 0; i < pixels; i++) {
-        if (((load_u32(a + i * 4) ^ load_u32(b + i * 4)) & 0xffffff) != 0) {
-            return false;
-        }
+        differ |= vdp_load_u32(a + i * 4) ^ vdp_load_u32(b + i * 4);
     }
-    return true;
+    return (differ & 0xffffff) == 0;
 }

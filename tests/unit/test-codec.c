@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "protocol/codec/varint.h"
 #include "protocol/wire/messages.h"
 
 struct pair {
@@ -341,11 +342,11 @@ put_op(struct vdp_buffer *out, uint8_t kind, const struct vdp_buffer *body)
 }
 
 /*
- * A RESET and one ZTILES with that tile list and size zero bytes of pixels, compressed with that
- * window and left open or ended.
+ * A RESET and a ZTILES, which comes twice or once, with those skips between tile numbers and size
+ * zero bytes of pixels, compressed with that window and left open or ended.
  */
 static int
-decode_crafted(const uint16_t *tiles, uint16_t count, size_t size, int window_log,
+decode_crafted(const uint32_t *skips, uint8_t count, bool twice, size_t size, int window_log,
                ZSTD_EndDirective end)
 {
     struct vdp_decoder *decoder = vdp_decoder_new();
@@ -356,13 +357,13 @@ decode_crafted(const uint16_t *tiles, uint16_t count, size_t size, int window_lo
     ZSTD_inBuffer in = {zeros, size, 0};
     ZSTD_outBuffer out = {NULL, ZSTD_compressBound(size) + 64, 0};
     struct vdp_rect dirty;
-    uint16_t i;
+    uint8_t i;
     int error;
 
     g_assert_cmpint(vdp_decoder_resize(decoder, 128, 128), ==, 0);
-    vdp_buffer_put_u16(&body, count);
+    vdp_buffer_put_u8(&body, count);
     for (i = 0; i < count; i++) {
-        vdp_buffer_put_u16(&body, tiles[i]);
+        vdp_varint_put(&body, skips[i] << 1);
     }
     ZSTD_CCtx_setParameter(stream, ZSTD_c_windowLog, window_log);
     out.dst = vdp_buffer_reserve(&body, out.size);
@@ -370,6 +371,9 @@ decode_crafted(const uint16_t *tiles, uint16_t count, size_t size, int window_lo
     body.size += out.pos;
     vdp_buffer_put_u32(&ops, 2);
     put_op(&ops, 1, &body);
+    if (twice) {
+        put_op(&ops, 1, &body);
+    }
     error = vdp_decoder_frame(decoder, ops.data, ops.size, true, &dirty);
     ZSTD_freeCCtx(stream);
     vdp_decoder_free(decoder);
@@ -382,24 +386,26 @@ decode_crafted(const uint16_t *tiles, uint16_t count, size_t size, int window_lo
 static void
 test_crafted_blocks_are_refused(void)
 {
-    static const uint16_t all[] = {0, 1, 2, 3};
-    static const uint16_t twice[] = {0, 1, 1};
-    static const uint16_t falling[] = {1, 0};
-    static const uint16_t outside[] = {3, 4};
+    static const uint32_t all[] = {0, 0, 0, 0};
+    static const uint32_t round[] = {1, (1u << 27) - 1};
+    static const uint32_t outside[] = {3, 0};
     const size_t tile = 64 * 64 * 3;
 
-    g_assert_cmpint(decode_crafted(all, 4, 4 * tile, 23, ZSTD_e_flush), ==, 0);
-    g_assert_cmpint(decode_crafted(all, 4, 4 * tile - 1, 23, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
-    g_assert_cmpint(decode_crafted(all, 4, 4 * tile + 1, 23, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
-    g_assert_cmpint(decode_crafted(all, 4, 4 * tile, 23, ZSTD_e_end), ==, VDP_ERR_CORRUPT);
-    g_assert_cmpint(decode_crafted(all, 4, 4 * tile, 24, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
-    /* A bomb: a few kilobytes that hold 256 MiB. */
-    g_assert_cmpint(decode_crafted(all, 4, (size_t)256 << 20, 23, ZSTD_e_flush), ==,
+    g_assert_cmpint(decode_crafted(all, 4, false, 4 * tile, 23, ZSTD_e_flush), ==, 0);
+    g_assert_cmpint(decode_crafted(all, 4, false, 4 * tile - 1, 23, ZSTD_e_flush), ==,
                     VDP_ERR_CORRUPT);
-    g_assert_cmpint(decode_crafted(twice, 3, 3 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
-    g_assert_cmpint(decode_crafted(falling, 2, 2 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
-    g_assert_cmpint(decode_crafted(outside, 2, 2 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
-    g_assert_cmpint(decode_crafted(all, 0, 0, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(all, 4, false, 4 * tile + 1, 23, ZSTD_e_flush), ==,
+                    VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(all, 4, false, 4 * tile, 23, ZSTD_e_end), ==, VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(all, 4, false, 4 * tile, 24, ZSTD_e_flush), ==, VDP_ERR_CORRUPT);
+    /* A bomb: a few kilobytes that hold 256 MiB. */
+    g_assert_cmpint(decode_crafted(all, 4, false, (size_t)256 << 20, 23, ZSTD_e_flush), ==,
+                    VDP_ERR_CORRUPT);
+    g_assert_cmpint(decode_crafted(all, 2, true, 2 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(round, 2, false, 2 * tile, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(outside, 2, false, 2 * tile, 23, ZSTD_e_flush), ==,
+                    VDP_ERR_RANGE);
+    g_assert_cmpint(decode_crafted(all, 0, false, 0, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
 }
 
 static void
@@ -419,7 +425,10 @@ test_misplaced_operations_are_refused(void)
         {"\2\0\0\0\2\0\0\0", 8, true, VDP_ERR_CORRUPT},
         {"\2\1\0\0x", 5, true, VDP_ERR_TRAILING},
         {"\2\0\0", 3, true, VDP_ERR_TRUNCATED},
-        {"\2\0\0\0\3\0\0\0", 8, true, VDP_ERR_RANGE},
+        {"\2\0\0\0\143\0\0\0", 8, true, VDP_ERR_RANGE},
+        {"\2\0\0\0\4\0\0\0", 8, true, VDP_ERR_TRUNCATED},
+        {"\2\0\0\0\4\2\0\0\0\0", 10, true, VDP_ERR_RANGE}, /* the cache is empty */
+        {"\2\0\0\0\4\5\0\0\xff\xff\xff\xff\0", 13, true, VDP_ERR_TRUNCATED},
         {"\2\0\0\0\1\0\0\1", 8, true, VDP_ERR_TRUNCATED},
         {"\2\0\0\0\1\1\0\0\1", 9, true, VDP_ERR_TRUNCATED},
         {"\2\0\0\0\1\4\0\0\1\0\0\0", 12, true, VDP_ERR_CORRUPT},
@@ -439,6 +448,89 @@ test_misplaced_operations_are_refused(void)
         }
     }
     vdp_decoder_free(decoder);
+}
+
+/* A picture that was shown before costs two bytes a tile, cut tiles included. */
+static void
+test_what_was_shown_before_costs_next_to_nothing(void)
+{
+    const struct vdp_rect all = {0, 0, 300, 200};
+    struct pair pair;
+    uint8_t *first;
+    uint8_t *second;
+
+    pair_init(&pair, 300, 200);
+    fill_noise(&pair, all);
+    first = g_memdup2(pair.pixels, 300 * 200 * 4);
+    (void)pair_step(&pair, NULL, 0);
+    fill_noise(&pair, all);
+    second = g_memdup2(pair.pixels, 300 * 200 * 4);
+    (void)pair_step(&pair, NULL, 0);
+    memcpy(pair.pixels, first, 300 * 200 * 4);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 20);
+    g_assert_cmpuint(pair.ops.size, <, 50);
+    memcpy(pair.pixels, second, 300 * 200 * 4);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 20);
+    g_assert_cmpuint(pair.ops.size, <, 50);
+    vdp_encoder_reset(pair.encoder); /* both ends forget */
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 20);
+    g_assert_cmpuint(pair.ops.size, >, 100000);
+    g_free(first);
+    g_free(second);
+    pair_clear(&pair);
+}
+
+/* Many more tiles than slots, some of them again and again: both clocks must stay in step. */
+static void
+test_the_cache_stays_in_step_when_it_is_full(void)
+{
+    struct pair pair;
+    guint32 seen[600];
+    unsigned hits = 0;
+    unsigned i;
+    unsigned tile;
+
+    pair_init(&pair, 640, 704);
+    for (i = 0; i < G_N_ELEMENTS(seen); i++) {
+        seen[i] = g_test_rand_int();
+    }
+    for (i = 0; i < 120; i++) {
+        for (tile = 0; tile < 110; tile++) {
+            guint32 again = seen[g_test_rand_int_range(0, G_N_ELEMENTS(seen))];
+            guint32 fresh = g_test_rand_int();
+            guint32 mark = fresh % 3 == 0 ? again : fresh;
+
+            memcpy(pixel(&pair, tile % 10 * 64 + 3, tile / 10 * 64 + 5), &mark, 4);
+        }
+        (void)pair_step(&pair, NULL, 0);
+        hits += pair.stats.tiles_hit;
+    }
+    g_assert_cmpuint(hits, >, 2000);
+    g_assert_cmpuint(hits, <, 6000);
+    pair_clear(&pair);
+}
+
+/* Smooth content that zstd alone cannot make smaller is predicted. */
+static void
+test_smooth_tiles_are_predicted(void)
+{
+    struct pair pair;
+    unsigned x;
+    unsigned y;
+
+    pair_init(&pair, 230, 150);
+    for (y = 0; y < 150; y++) {
+        for (x = 0; x < 230; x++) {
+            unsigned light = x / 2 + y / 2 + (unsigned)g_test_rand_int_range(0, 4);
+
+            pixel(&pair, x, y)[0] = (uint8_t)light;
+            pixel(&pair, x, y)[1] = (uint8_t)(light + 9);
+            pixel(&pair, x, y)[2] = (uint8_t)(light + 77);
+        }
+    }
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpuint(pair.ops.size, <, 230 * 150 * 3 * 2 / 5);
+    pair_clear(&pair);
 }
 
 /* More tiles than one operation holds, and noise, which zstd cannot make smaller. */
@@ -505,6 +597,11 @@ main(int argc, char **argv)
     g_test_add_func("/codec/crafted-blocks-are-refused", test_crafted_blocks_are_refused);
     g_test_add_func("/codec/misplaced-operations-are-refused",
                     test_misplaced_operations_are_refused);
+    g_test_add_func("/codec/what-was-shown-before-costs-next-to-nothing",
+                    test_what_was_shown_before_costs_next_to_nothing);
+    g_test_add_func("/codec/the-cache-stays-in-step-when-it-is-full",
+                    test_the_cache_stays_in_step_when_it_is_full);
+    g_test_add_func("/codec/smooth-tiles-are-predicted", test_smooth_tiles_are_predicted);
     g_test_add_func("/codec/large-pictures-take-several-operations",
                     test_large_pictures_take_several_operations);
     g_test_add_func("/codec/what-does-not-fit-comes-with-the-next-frame",

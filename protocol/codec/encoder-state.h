@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VDP_ENCODER_STATE_H
+#define VDP_ENCODER_STATE_H
+
+/* encoder-state: what the files of the encoder share. Not used outside protocol/codec. */
+
+#include <zstd.h>
+
+#include "protocol/codec/cache.h"
+#include "protocol/codec/codec.h"
+#include "protocol/codec/tiles.h"
+
+/*
+ * Bytes of one frame after which no further operation is begun: with one more batch of noise it
+ * still fits a FRAME record. What is left goes with the next frame.
+ */
+#define VDP_MAX_FRAME (48u * 1024u * 1024u)
+
+struct vdp_encoder {
+    ZSTD_CCtx *stream; /* owned; one compressed stream from RESET to RESET */
+    struct vdp_grid grid;
+    uint8_t *shadow;   /* owned; what the peer shows, B G R 255 without gaps between rows */
+    uint8_t *known;    /* owned; per tile: 1 when the peer has it as in shadow */
+    uint8_t *wanted;   /* owned; per tile: 1 when this frame must look at it */
+    uint16_t *changed; /* owned; tiles to be sent, rising */
+    uint64_t *hashes;  /* owned; of the tiles in changed */
+    uint8_t *smooth;   /* owned; per tile: 1 when it was last sent predicted */
+    bool needs_key;
+    uint64_t seed;                         /* of the hashes; nobody else knows it */
+    struct vdp_sent sent;                  /* what the peer's cache holds */
+    uint8_t tile[VDP_TILE * VDP_TILE * 4]; /* one tile without gaps */
+    uint8_t staging[VDP_TILE_SIZE];        /* one tile as it goes into zstd */
+};
+
+/* Begins an operation; its size is filled in by vdp_op_end(). Returns where it starts. */
+size_t vdp_op_begin(struct vdp_buffer *out, enum vdp_op kind);
+int vdp_op_end(struct vdp_buffer *out, size_t start);
+
+/*
+ * Sends the first count tiles of encoder->changed, which are brought into the shadow on the way,
+ * until the frame that started at start is full. Returns how many are left (now the first of
+ * changed), or an enum vdp_error. Adds to *ret_hits what came from the cache.
+ */
+int vdp_encoder_put_tiles(struct vdp_encoder *encoder, const struct vdp_image *image,
+                          uint32_t count, struct vdp_buffer *out, size_t start, uint32_t *ret_hits);
+
+#endif
