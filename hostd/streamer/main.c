@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "hostd/streamer/capture-replay.h"
+#include "hostd/streamer/capture-x11.h"
 #include "hostd/streamer/control.h"
 #include "hostd/streamer/jail.h"
 #include "hostd/streamer/streamer.h"
@@ -26,6 +27,7 @@
 struct config {
     int64_t control_fd;
     const char *replay;
+    const char *x11;
     const char *log_level;
 };
 
@@ -34,6 +36,8 @@ static const struct vd_option options[] = {
      "Listening socket on which hostd gives orders."},
     {"replay", VD_OPTION_STRING, offsetof(struct config, replay), NULL, 0, 0, "FILE",
      "Show a recorded trace instead of a machine."},
+    {"x11", VD_OPTION_STRING, offsetof(struct config, x11), NULL, 0, 0, "DISPLAY",
+     "Show an X display instead of a machine."},
     {"log-level", VD_OPTION_STRING, offsetof(struct config, log_level), "info", 0, 0, "LEVEL",
      "info, or debug for the lines of every module."},
 };
@@ -85,6 +89,21 @@ start_replay(struct streamer *streamer, char *data, size_t size)
     return true;
 }
 
+static bool
+start_x11(struct streamer *streamer, const char *display)
+{
+    char *error = NULL;
+    struct capture *capture = capture_x11_new(display, streamer_capture_events(), streamer, &error);
+
+    if (capture == NULL) {
+        vd_error("main", "%s", error);
+        g_free(error);
+        return false;
+    }
+    streamer_set_capture(streamer, capture);
+    return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -121,6 +140,9 @@ main(int argc, char **argv)
         return 1;
     }
     if (trace != NULL && !start_replay(streamer_control_streamer(app.control), trace, trace_size)) {
+        return 1;
+    }
+    if (config.x11 != NULL && !start_x11(streamer_control_streamer(app.control), config.x11)) {
         return 1;
     }
     g_unix_signal_add(SIGTERM, take_sigterm, &app);
