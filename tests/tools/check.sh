@@ -10,6 +10,7 @@ check_format() {
 }
 
 echo "Vedette: checking in build/check and build/sanitized"
+steps_begin build/log
 step "Packages" install_packages build run test
 step "Formatting and scripts" check_format
 step "Configuration" configure_in build/check --enable-werror CFLAGS='-O1 -g'

@@ -5,7 +5,9 @@
 #
 # Everything that it makes is in the state folder and in build/run; its PAM stack and its one user
 # exist only there. Ctrl-C stops all that it started.
-: "${once:=}" "${state:?}" "${port:?}" "${steps_log:?}"
+: "${once:=}" "${state:?}" "${port:?}"
+steps_begin "$state/log"
+: "${steps_log:?}"
 
 run_build=$PWD/build/run
 run_config=$state/config
@@ -169,6 +171,7 @@ EOF
 }
 
 echo "Vedette: state in $state"
+rm -f "$steps_log/ready"
 step "Packages" install_packages build run
 step "Configuration" configure_in "$run_build" CFLAGS='-O2 -g'
 trap stop_system EXIT

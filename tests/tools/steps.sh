@@ -2,9 +2,15 @@
 # shellcheck shell=bash
 #
 # steps: shows what a long script is doing. step TITLE COMMAND... runs the command with its output in
-# a log; on a terminal the line counts seconds, elsewhere a line is printed at start and end.
-steps_log=${steps_log:-$(mktemp -d "${TMPDIR:-/tmp}/vedette-log.XXXXXX")}
+# a log in the folder steps_log; on a terminal the line counts seconds, elsewhere a line is printed at
+# start and end.
 steps_count=0
+
+# Where the logs go from now on; the ones of the last time are overwritten.
+steps_begin() {
+    steps_log=$1
+    mkdir -p "$steps_log"
+}
 
 # Shows the last word of the log beside the clock until process $1 has ended.
 steps_watch() {
