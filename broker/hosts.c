@@ -8,6 +8,7 @@
 #include "broker/hostmsg.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
+#include "protocol/base/secret.h"
 #include "protocol/link/link.h"
 #include "protocol/wire/messages.h"
 
@@ -107,16 +108,16 @@ send_json(struct peer *peer, const json_t *message)
     char *text = json_dumps(message, JSON_COMPACT);
 
     if (text != NULL && vdp_put_json(&buffer, text, strlen(text)) == 0) {
-        GBytes *bytes = g_bytes_new(buffer.data, buffer.size);
+        GBytes *bytes =
+            g_bytes_new_with_free_func(buffer.data, buffer.size, vd_secret_release, buffer.data);
 
         vdp_link_send(peer->link, bytes, VDP_CHANNEL_CONTROL);
         g_bytes_unref(bytes);
+        buffer.data = NULL; /* the bytes own it now; an order holds tokens */
         peer->sent_us = vd_monotonic_us();
     }
-    if (text != NULL) {
-        vd_secret_free(text);
-    }
-    vdp_buffer_clear(&buffer);
+    vd_secret_free(text);
+    vd_secret_release(buffer.data);
 }
 
 static void

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <glib-unix.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,16 +28,6 @@ static const struct vd_option options[] = {
     {"gateway-uid", VD_OPTION_INT, offsetof(struct broker_config, gateway_uid), "-1", -1,
      UINT32_MAX, "N", "User id of the gateway; root and the own one are admitted anyway."},
 };
-
-/* Passwords and tickets pass through JSON values: their memory is wiped when it is given back. */
-static void
-free_wiped(void *memory)
-{
-    if (memory != NULL) {
-        explicit_bzero(memory, malloc_usable_size(memory));
-        free(memory);
-    }
-}
 
 static gboolean
 on_hangup(gpointer user_data)
@@ -76,7 +65,8 @@ main(int argc, char **argv)
     }
     vd_log_init(program.name);
     vd_secret_harden_process();
-    json_set_alloc_funcs(malloc, free_wiped);
+    /* Passwords and tickets pass through JSON values. */
+    json_set_alloc_funcs(malloc, vd_secret_release);
     signal(SIGPIPE, SIG_IGN);
     broker = broker_new(&config, &error);
     if (broker == NULL) {

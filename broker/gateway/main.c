@@ -98,6 +98,7 @@ main(int argc, char **argv)
 
     vd_log_init("vedette-gateway");
     vd_secret_harden_process();
+    json_set_alloc_funcs(malloc, vd_secret_release); /* passwords pass through JSON values */
     raise_limit();
     memset(&options, 0, sizeof(options));
     if (vd_options_parse(&program, &options, argc, argv, false) < 0) {

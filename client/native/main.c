@@ -5,7 +5,6 @@
 #include <glib.h>
 #include <jansson.h>
 #include <locale.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +16,6 @@
 #include "client/native/options.h"
 #include "protocol/base/log.h"
 #include "protocol/base/secret.h"
-
-/* JSON texts hold passwords and tokens on their way: wipe all of them. */
-static void
-wiping_free(void *memory)
-{
-    if (memory)
-        explicit_bzero(memory, malloc_usable_size(memory));
-    free(memory);
-}
 
 /* The catalogue beside a program in its build tree, else the installed one. */
 static void
@@ -50,7 +40,7 @@ main(int argc, char **argv)
 
     vd_log_init("vedette");
     vd_secret_harden_process();
-    json_set_alloc_funcs(malloc, wiping_free);
+    json_set_alloc_funcs(malloc, vd_secret_release); /* passwords and tokens pass through */
     sigaction(SIGPIPE, &ignore, NULL);
     speak_the_language();
     if (!client_options_parse(&config, argc, argv))

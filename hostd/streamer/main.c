@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/options.h"
+#include "protocol/base/secret.h"
 
 #define FAREWELL_MS 300 /* for a GOAWAY to leave after SIGTERM */
 
@@ -114,6 +116,7 @@ main(int argc, char **argv)
     int result;
 
     vd_log_init("vedette-streamer");
+    json_set_alloc_funcs(malloc, vd_secret_release); /* the order to dial holds a token */
     if (vd_options_parse(&program, &config, argc, argv, false) < 0) {
         return 2;
     }

@@ -2,6 +2,7 @@
 #include "protocol/base/secret.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -97,6 +98,15 @@ vd_secret_free(char *text)
     if (text != NULL) {
         explicit_bzero(text, strlen(text));
         free(text);
+    }
+}
+
+void
+vd_secret_release(void *memory)
+{
+    if (memory != NULL) {
+        explicit_bzero(memory, malloc_usable_size(memory));
+        free(memory);
     }
 }
 

@@ -33,6 +33,12 @@ bool vd_secret_equal(const void *a, const void *b, size_t size);
 /* Overwrites and frees a string; accepts NULL. */
 void vd_secret_free(char *text);
 
+/*
+ * Overwrites and frees memory of malloc(), the whole block; accepts NULL. For libraries that let
+ * their memory be freed by us, such as json_set_alloc_funcs(malloc, vd_secret_release).
+ */
+void vd_secret_release(void *memory);
+
 /* RLIMIT_CORE 0 and not dumpable: no core file, no ptrace, no /proc/PID/mem for the same uid. */
 void vd_secret_harden_process(void);
 

@@ -34,10 +34,28 @@ vdp_framer_new(size_t max_body)
     return framer;
 }
 
+/* Tickets, tokens and passwords travel in these; pixels need no wiping and would pay for it. */
+static bool
+is_secret(const struct vdp_framer *framer)
+{
+    uint16_t type = framer->record.type;
+
+    return type == VDP_JSON || type == VDP_TICKET || type == VDP_UPLINK;
+}
+
+static void
+wipe_body(struct vdp_framer *framer)
+{
+    if (framer->body_used > 0 && is_secret(framer)) {
+        explicit_bzero(framer->body, framer->body_used);
+    }
+}
+
 void
 vdp_framer_free(struct vdp_framer *framer)
 {
     if (framer != NULL) {
+        wipe_body(framer);
         free(framer->body);
         free(framer);
     }
@@ -53,6 +71,7 @@ is_complete(const struct vdp_framer *framer)
 static void
 begin_record(struct vdp_framer *framer)
 {
+    wipe_body(framer);
     framer->header_used = 0;
     framer->body_used = 0;
     framer->collected = false;
@@ -97,10 +116,15 @@ grow_body(struct vdp_framer *framer)
     if (capacity > framer->record.size) {
         capacity = framer->record.size;
     }
-    body = realloc(framer->body, capacity);
+    body = malloc(capacity); /* realloc() would leave a copy behind */
     if (body == NULL) {
         return VDP_ERR_NOMEM;
     }
+    if (framer->body_used > 0) {
+        memcpy(body, framer->body, framer->body_used);
+    }
+    wipe_body(framer);
+    free(framer->body);
     framer->body = body;
     framer->body_capacity = capacity;
     return 0;

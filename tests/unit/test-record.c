@@ -171,6 +171,25 @@ test_buffer_errors_are_sticky(void)
     g_assert_null(buffer.data);
 }
 
+static void
+test_a_token_is_wiped(void)
+{
+    static const uint8_t record[8 + 43] = {VDP_TICKET, 0, 0, 0, 43, 0, 0, 0, 'c', 'a', 'n'};
+    struct vdp_framer *framer = vdp_framer_new(4096);
+    struct vdp_record seen;
+    size_t taken;
+    size_t i;
+
+    g_assert_cmpint(vdp_framer_push(framer, record, sizeof(record), &taken), ==, 0);
+    g_assert_cmpint(vdp_framer_next(framer, &seen), ==, 1);
+    g_assert_cmpint(seen.body[0], ==, 'c');
+    g_assert_cmpint(vdp_framer_push(framer, record, 1, &taken), ==, 0); /* the next one begins */
+    for (i = 0; i < seen.size; i++) {
+        g_assert_cmpint(seen.body[i], ==, 0);
+    }
+    vdp_framer_free(framer);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -180,6 +199,7 @@ main(int argc, char **argv)
                     test_a_waiting_record_takes_no_more_bytes);
     g_test_add_func("/record/bad-headers-are-refused-for-good",
                     test_bad_headers_are_refused_for_good);
+    g_test_add_func("/record/a-token-is-wiped", test_a_token_is_wiped);
     g_test_add_func("/buffer/errors-are-sticky", test_buffer_errors_are_sticky);
     return g_test_run();
 }
