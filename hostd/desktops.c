@@ -29,10 +29,11 @@ struct desktop {
 
 struct hostd_desktops {
     const struct kvm_environment *environment;
-    const struct hostd_images *images;
+    struct hostd_images *images;
     hostd_desktops_changed_fn changed;
     void *user_data;
     GHashTable *all; /* id -> struct desktop, owned */
+    json_t *list;    /* the last one that was applied, or NULL */
 };
 
 /* One entry of the list, checked. Strings are borrowed from the message. */
@@ -132,7 +133,7 @@ adopt_all(struct hostd_desktops *desktops)
 }
 
 struct hostd_desktops *
-hostd_desktops_new(const struct kvm_environment *environment, const struct hostd_images *images,
+hostd_desktops_new(const struct kvm_environment *environment, struct hostd_images *images,
                    hostd_desktops_changed_fn changed, void *user_data)
 {
     struct hostd_desktops *desktops = g_new0(struct hostd_desktops, 1);
@@ -151,6 +152,7 @@ hostd_desktops_free(struct hostd_desktops *desktops)
 {
     if (desktops != NULL) {
         g_hash_table_unref(desktops->all);
+        json_decref(desktops->list);
         g_free(desktops);
     }
 }
@@ -226,9 +228,12 @@ start_desktop(struct hostd_desktops *desktops, struct desktop *desktop, struct k
                                   order->revision);
     } else if (holder != NULL) {
         refused = g_strdup_printf("its slot %u is still taken by %s", order->slot, holder);
-    } else if (order->memory_mb < image->memory_min_mb) {
+    } else if (image->check == HOSTD_IMAGE_DAMAGED) {
+        refused = g_strdup_printf("the image %s:%u is damaged: %s", order->image, order->revision,
+                                  image->problem);
+    } else if (order->memory_mb < image->manifest->memory_min_mb) {
         refused = g_strdup_printf("the image wants %u MiB of memory at least, the pool gives %u",
-                                  image->memory_min_mb, order->memory_mb);
+                                  image->manifest->memory_min_mb, order->memory_mb);
     }
     if (image != NULL) {
         order->files = image->files;
@@ -261,11 +266,24 @@ start_anew(struct hostd_desktops *desktops, struct desktop *desktop, struct kvm_
     start_desktop(desktops, desktop, order);
 }
 
+/* A new desktop that has to wait until its image was checked; the list is applied again then. */
+static bool
+has_to_wait(struct hostd_desktops *desktops, const struct kvm_order *order)
+{
+    enum hostd_image_check check =
+        hostd_images_find(desktops->images, order->image, order->revision) == NULL
+            ? HOSTD_IMAGE_DAMAGED
+            : hostd_images_check(desktops->images, order->image, order->revision);
+
+    return check == HOSTD_IMAGE_CHECKING;
+}
+
 static void
 apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struct want *want)
 {
     uint64_t before = kvm_machine_record(desktop->machine)->epoch;
     enum kvm_state state = kvm_machine_state(desktop->machine);
+    bool anew;
 
     if (want->order.epoch < before) {
         if (!desktop->refused_epoch) {
@@ -276,6 +294,12 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
         return;
     }
     desktop->refused_epoch = false;
+    anew = !want->gone && want->order.epoch > before &&
+           !kvm_machine_has_process(desktop->machine) &&
+           (state == KVM_STATE_GONE || state == KVM_STATE_FAILED);
+    if (anew && has_to_wait(desktops, &want->order)) {
+        return;
+    }
     if (!kvm_machine_raise_epoch(desktop->machine, want->order.epoch)) {
         return; /* not on disk, not done; it is tried again with the next list */
     }
@@ -283,8 +307,7 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
         remember_stream(desktop, NULL);
         kvm_machine_stop(desktop->machine, want->polite);
         match_streamer(desktop);
-    } else if (want->order.epoch > before && !kvm_machine_has_process(desktop->machine) &&
-               (state == KVM_STATE_GONE || state == KVM_STATE_FAILED)) {
+    } else if (anew) {
         start_anew(desktops, desktop, &want->order);
         remember_stream(desktop, want->stream);
     } else {
@@ -306,6 +329,9 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
     if (desktop == NULL && g_hash_table_size(desktops->all) >= HOSTD_MAX_DESKTOPS) {
         vd_warning("hostd", "%s: refused, this host has %u desktops", want.order.id,
                    HOSTD_MAX_DESKTOPS);
+        return;
+    }
+    if (desktop == NULL && !want.gone && has_to_wait(desktops, &want.order)) {
         return;
     }
     if (desktop == NULL) {
@@ -344,11 +370,26 @@ is_forgotten(gpointer key G_GNUC_UNUSED, gpointer value, gpointer user_data)
 }
 
 void
-hostd_desktops_apply(struct hostd_desktops *desktops, const json_t *wanted)
+hostd_desktops_apply_again(struct hostd_desktops *desktops)
+{
+    json_t *list = json_incref(desktops->list);
+
+    if (list != NULL) {
+        hostd_desktops_apply(desktops, list);
+    }
+    json_decref(list);
+}
+
+void
+hostd_desktops_apply(struct hostd_desktops *desktops, json_t *wanted)
 {
     GHashTableIter iter;
     gpointer value;
     size_t i;
+
+    json_incref(wanted);
+    json_decref(desktops->list);
+    desktops->list = wanted;
 
     g_hash_table_iter_init(&iter, desktops->all);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {

@@ -27,13 +27,18 @@ typedef void (*hostd_desktops_changed_fn)(void *user_data);
  * are borrowed. Never NULL.
  */
 struct hostd_desktops *hostd_desktops_new(const struct kvm_environment *environment,
-                                          const struct hostd_images *images,
+                                          struct hostd_images *images,
                                           hostd_desktops_changed_fn changed, void *user_data);
 /* Lets go of everything; machines and streamers run on. Accepts NULL. */
 void hostd_desktops_free(struct hostd_desktops *desktops);
 
-/* Applies the "desktops" array of a desired message; an entry that makes no sense is skipped. */
-void hostd_desktops_apply(struct hostd_desktops *desktops, const json_t *wanted);
+/*
+ * Applies the "desktops" array of a desired message; an entry that makes no sense is skipped, one
+ * whose image has not been checked yet waits. A reference to the array is kept, for
+ * hostd_desktops_apply_again() when a check has ended.
+ */
+void hostd_desktops_apply(struct hostd_desktops *desktops, json_t *wanted);
+void hostd_desktops_apply_again(struct hostd_desktops *desktops);
 
 /* Once a second: what has to be looked after without an event. */
 void hostd_desktops_tend(struct hostd_desktops *desktops);

@@ -12,7 +12,6 @@
 
 #define MAX_PEM  (64u * 1024u)
 #define MAX_NAME 64u
-#define DUE_S    (3L * 24 * 3600) /* a certificate is renewed when less than this is left */
 
 #define CERT_BEGIN "-----BEGIN CERTIFICATE-----"
 #define CERT_END   "-----END CERTIFICATE-----\n"
@@ -24,6 +23,7 @@ struct hostd_enrol {
     char *cert, *key; /* both or none, once joined */
     char *new_key;    /* of the request that is under way */
     char *token;
+    long renew_s; /* a certificate is renewed when less than this is left */
 };
 
 /* A file of the state folder as text, or NULL. */
@@ -101,12 +101,13 @@ load_pair(struct hostd_enrol *enrol)
 }
 
 struct hostd_enrol *
-hostd_enrol_new(const char *folder, const char *name, int join_fd)
+hostd_enrol_new(const char *folder, const char *name, int join_fd, long renew_s)
 {
     struct hostd_enrol *enrol = g_new0(struct hostd_enrol, 1);
     char *stored;
 
     enrol->folder = g_strdup(folder);
+    enrol->renew_s = renew_s;
     load_pair(enrol);
     if (enrol->cert == NULL && join_fd >= 0) {
         enrol->token = read_token(join_fd);
@@ -154,7 +155,8 @@ hostd_enrol_is_due(const struct hostd_enrol *enrol)
     long left = 0;
 
     /* One that cannot be read is as good as ended. */
-    return enrol->cert != NULL && (!vdp_pki_expires_in(enrol->cert, &left, NULL) || left < DUE_S);
+    return enrol->cert != NULL &&
+           (!vdp_pki_expires_in(enrol->cert, &left, NULL) || left < enrol->renew_s);
 }
 
 json_t *

@@ -17,7 +17,8 @@ struct hostd_enrol;
  * Reads name and host.pem from folder. Without a certificate a token is read from join_fd
  * (owned; -1: none). name may be NULL: the machine's host name. Never NULL.
  */
-struct hostd_enrol *hostd_enrol_new(const char *folder, const char *name, int join_fd);
+struct hostd_enrol *hostd_enrol_new(const char *folder, const char *name, int join_fd,
+                                    long renew_s);
 void hostd_enrol_free(struct hostd_enrol *enrol); /* accepts NULL */
 
 bool hostd_enrol_is_done(const struct hostd_enrol *enrol);     /* there is a certificate */

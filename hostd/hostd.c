@@ -62,6 +62,15 @@ on_changed(void *user_data)
     }
 }
 
+static void
+on_image_checked(void *user_data)
+{
+    struct hostd *hostd = user_data;
+
+    hostd_desktops_apply_again(hostd->desktops);
+    on_changed(hostd); /* a damaged one is not reported any more */
+}
+
 static gboolean
 on_tend(gpointer user_data)
 {
@@ -126,6 +135,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
                                           .broker = options->broker,
                                           .ca = options->ca,
                                           .name = options->name,
+                                          .renew_s = options->renew_s,
                                           .join_fd = options->join_fd};
     int result;
 
@@ -152,7 +162,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
                  strerror(-result));
     }
     hostd->started_us = vd_monotonic_us();
-    hostd->images = hostd_images_new(options->images);
+    hostd->images = hostd_images_new(options->images, on_image_checked, hostd);
     (void)hostd_images_scan(hostd->images); /* the first report brings all there is */
     hostd->desktops = hostd_desktops_new(&hostd->environment, hostd->images, on_changed, hostd);
     hostd->uplink = hostd_uplink_new(&uplink, &uplink_events, hostd);

@@ -20,6 +20,7 @@ struct hostd_options {
     const char *broker, *ca, *name;
     const char *engine; /* path of the machine program */
     int join_fd;        /* owned; -1: none */
+    long renew_s;       /* a certificate with less time left is renewed */
     unsigned boot_ms, shutdown_ms, quit_ms;
 };
 

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hostd/images.h"
 
-#include <jansson.h>
+#include <gio/gio.h>
 #include <string.h>
 
 #include "hostd/kvm/spec.h"
-#include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
-#define MAX_MANIFEST (1024u * 1024u)
-#define MAX_IMAGES   1024u
-#define MAX_REVISION 1000000u
-#define FORMAT       1
+#define MAX_IMAGES 1024u
 
 struct hostd_images {
     char *folder;
-    GPtrArray *all; /* struct hostd_image, owned */
+    GPtrArray *all;      /* struct hostd_image, owned */
+    GHashTable *unsound; /* folders whose manifest is not sound: that was said */
+    GCancellable *cancellable;
+    hostd_images_checked_fn checked;
+    void *user_data;
+};
+
+/* What the thread of one check works on. */
+struct check {
+    struct image_manifest manifest;
+    char *folder;
 };
 
 static void
@@ -23,22 +29,22 @@ image_free(gpointer data)
 {
     struct hostd_image *image = data;
 
-    g_free(image->name);
-    g_free(image->digest);
-    g_free((char *)(uintptr_t)image->files.disk);
-    g_free((char *)(uintptr_t)image->files.kernel);
-    g_free((char *)(uintptr_t)image->files.initrd);
-    g_free((char *)(uintptr_t)image->files.cmdline);
+    image_manifest_free(image->manifest);
+    g_free(image->problem);
     g_free(image);
 }
 
 struct hostd_images *
-hostd_images_new(const char *folder)
+hostd_images_new(const char *folder, hostd_images_checked_fn checked, void *user_data)
 {
     struct hostd_images *images = g_new0(struct hostd_images, 1);
 
     images->folder = g_strdup(folder);
     images->all = g_ptr_array_new_with_free_func(image_free);
+    images->unsound = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    images->cancellable = g_cancellable_new();
+    images->checked = checked;
+    images->user_data = user_data;
     return images;
 }
 
@@ -46,102 +52,160 @@ void
 hostd_images_free(struct hostd_images *images)
 {
     if (images != NULL) {
+        g_cancellable_cancel(images->cancellable);
+        g_object_unref(images->cancellable);
+        g_hash_table_unref(images->unsound);
         g_ptr_array_unref(images->all);
         g_free(images->folder);
         g_free(images);
     }
 }
 
-/* A plain file name or nothing at all; false for anything that could leave the folder. */
-static bool
-take_file(json_t *json, const char *key, const char **ret_name)
+static char *
+image_folder(const struct hostd_images *images, const char *name, unsigned revision)
 {
-    const char *name = json_string_value(json_object_get(json, key));
-
-    *ret_name = NULL;
-    if (name == NULL) {
-        return json_object_get(json, key) == NULL || json_is_null(json_object_get(json, key));
-    }
-    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
-        return false;
-    }
-    *ret_name = g_strdup(name);
-    return true;
+    return g_strdup_printf("%s/%s/%u", images->folder, name, revision);
 }
 
-/* Fills image from its manifest; false when it is not one we can run. */
-static bool
-take_manifest(json_t *json, struct hostd_image *image)
+static const char *
+or_null(const char *text)
 {
-    const char *name = json_string_value(json_object_get(json, "name"));
-    const char *digest = json_string_value(json_object_get(json, "digest"));
-    const char *cmdline = json_string_value(json_object_get(json, "cmdline"));
-    json_int_t memory = json_integer_value(json_object_get(json, "memory_min_mb"));
-
-    if (name == NULL || strcmp(name, image->name) != 0 || digest == NULL ||
-        json_integer_value(json_object_get(json, "revision")) != (json_int_t)image->revision ||
-        json_integer_value(json_object_get(json, "format")) != FORMAT || memory < 0 ||
-        memory > KVM_SPEC_MEMORY_MAX_MB || !take_file(json, "disk", &image->files.disk) ||
-        !take_file(json, "kernel", &image->files.kernel) ||
-        !take_file(json, "initrd", &image->files.initrd)) {
-        return false;
-    }
-    image->digest = g_strdup(digest);
-    image->memory_min_mb = (unsigned)memory;
-    image->files.cmdline =
-        cmdline == NULL || image->files.kernel == NULL ? NULL : g_strdup(cmdline);
-    image->files.agent = json_is_true(json_object_get(json, "agent"));
-    return image->files.disk != NULL || image->files.kernel != NULL;
+    return text[0] == '\0' ? NULL : text;
 }
 
+static void
+complain(struct hostd_images *images, const char *folder, const char *text)
+{
+    if (g_hash_table_size(images->unsound) < MAX_IMAGES &&
+        g_hash_table_add(images->unsound, g_strdup(folder))) {
+        vd_warning("images", "%s, passing %s over", text, folder);
+    }
+}
+
+/* NULL when the folder holds nothing that this host could run. */
 static struct hostd_image *
-read_image(const char *folder, const char *name, unsigned revision)
+read_image(struct hostd_images *images, const char *name, unsigned revision)
 {
-    g_autofree char *path = g_strdup_printf("%s/%s/%u/manifest.json", folder, name, revision);
+    g_autofree char *folder = image_folder(images, name, revision);
+    g_autoptr(GError) error = NULL;
+    struct image_manifest *manifest = image_manifest_load(folder, &error);
     struct hostd_image *image;
-    char *data = NULL;
-    size_t size;
-    json_t *json;
-    bool good;
 
-    if (vd_file_read(path, MAX_MANIFEST, &data, &size) < 0) {
+    if (manifest == NULL) {
+        complain(images, folder, error->message);
+        return NULL;
+    }
+    if (strcmp(manifest->name, name) != 0 || manifest->revision != revision ||
+        manifest->memory_min_mb > KVM_SPEC_MEMORY_MAX_MB) {
+        complain(images, folder, "its manifest is of another image, or wants too much memory");
+        image_manifest_free(manifest);
         return NULL;
     }
     image = g_new0(struct hostd_image, 1);
-    image->name = g_strdup(name);
-    image->revision = revision;
-    json = json_loadb(data, size, JSON_REJECT_DUPLICATES, NULL);
-    good = json_is_object(json) && take_manifest(json, image);
-    json_decref(json);
-    free(data);
-    if (!good) {
-        vd_warning("images", "%s is no sound manifest, passing it over", path);
-        image_free(image);
-        return NULL;
-    }
-    vd_info("images", "%s:%u %s", name, revision, image->digest);
+    image->manifest = manifest;
+    image->files.disk = or_null(manifest->disk);
+    image->files.kernel = or_null(manifest->kernel);
+    image->files.initrd = or_null(manifest->initrd);
+    image->files.cmdline = image->files.kernel != NULL ? or_null(manifest->cmdline) : NULL;
+    image->files.agent = manifest->agent;
+    vd_info("images", "%s:%u %s", name, revision, manifest->digest);
     return image;
 }
 
-const struct hostd_image *
-hostd_images_find(const struct hostd_images *images, const char *name, unsigned revision)
+static struct hostd_image *
+find(const struct hostd_images *images, const char *name, unsigned revision)
 {
     guint i;
 
     for (i = 0; i < images->all->len; i++) {
-        const struct hostd_image *image = g_ptr_array_index(images->all, i);
+        struct hostd_image *image = g_ptr_array_index(images->all, i);
 
-        if (image->revision == revision && strcmp(image->name, name) == 0) {
+        if (image->manifest->revision == revision && strcmp(image->manifest->name, name) == 0) {
             return image;
         }
     }
     return NULL;
 }
 
+const struct hostd_image *
+hostd_images_find(const struct hostd_images *images, const char *name, unsigned revision)
+{
+    return find(images, name, revision);
+}
+
 const GPtrArray *
 hostd_images_all(const struct hostd_images *images)
 {
     return images->all;
+}
+
+static void
+check_free(gpointer data)
+{
+    struct check *check = data;
+
+    g_free(check->folder);
+    g_free(check);
+}
+
+static void
+run_check(GTask *task, gpointer source G_GNUC_UNUSED, gpointer data,
+          GCancellable *cancellable G_GNUC_UNUSED)
+{
+    const struct check *check = data;
+    GError *error = NULL;
+
+    if (image_manifest_verify(&check->manifest, check->folder, &error)) {
+        g_task_return_boolean(task, TRUE);
+    } else {
+        g_task_return_error(task, error);
+    }
+}
+
+static void
+on_checked(GObject *source G_GNUC_UNUSED, GAsyncResult *result, gpointer user_data)
+{
+    struct hostd_images *images = user_data;
+    const struct check *check = g_task_get_task_data(G_TASK(result));
+    g_autoptr(GError) error = NULL;
+    bool sound = g_task_propagate_boolean(G_TASK(result), &error);
+    struct hostd_image *image;
+
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        return; /* images is no more */
+    }
+    image = find(images, check->manifest.name, check->manifest.revision);
+    if (image == NULL) {
+        return; /* deleted meanwhile */
+    }
+    image->check = sound ? HOSTD_IMAGE_SOUND : HOSTD_IMAGE_DAMAGED;
+    if (sound) {
+        vd_info("images", "%s is what its manifest says", check->folder);
+    } else {
+        image->problem = g_strdup(error->message);
+        vd_error("images", "%s; no desktop starts from it, build or copy it anew", error->message);
+    }
+    images->checked(images->user_data);
+}
+
+enum hostd_image_check
+hostd_images_check(struct hostd_images *images, const char *name, unsigned revision)
+{
+    struct hostd_image *image = find(images, name, revision);
+    g_autoptr(GTask) task = NULL;
+    struct check *check;
+
+    if (image == NULL || image->check != HOSTD_IMAGE_UNCHECKED) {
+        return image == NULL ? HOSTD_IMAGE_UNCHECKED : image->check;
+    }
+    check = g_new0(struct check, 1);
+    check->manifest = *image->manifest;
+    check->folder = image_folder(images, name, revision);
+    task = g_task_new(NULL, images->cancellable, on_checked, images);
+    g_task_set_task_data(task, check, check_free);
+    g_task_run_in_thread(task, run_check);
+    image->check = HOSTD_IMAGE_CHECKING;
+    return image->check;
 }
 
 /* Reads the revisions of one image that are not known yet. */
@@ -157,12 +221,11 @@ scan_image(struct hostd_images *images, const char *name)
         struct hostd_image *image;
         guint64 revision;
 
-        if (!g_ascii_string_to_unsigned(entry, 10, 1, MAX_REVISION, &revision, NULL) ||
-            hostd_images_find(images, name, (unsigned)revision) != NULL ||
-            images->all->len >= MAX_IMAGES) {
+        if (!g_ascii_string_to_unsigned(entry, 10, 1, IMAGE_REVISION_MAX, &revision, NULL) ||
+            find(images, name, (unsigned)revision) != NULL || images->all->len >= MAX_IMAGES) {
             continue;
         }
-        image = read_image(images->folder, name, (unsigned)revision);
+        image = read_image(images, name, (unsigned)revision);
         if (image != NULL) {
             g_ptr_array_add(images->all, image);
             changed = true;
@@ -181,8 +244,9 @@ hostd_images_scan(struct hostd_images *images)
 
     for (i = images->all->len; i > 0; i--) {
         const struct hostd_image *image = g_ptr_array_index(images->all, i - 1);
-        g_autofree char *path =
-            g_strdup_printf("%s/%s/%u/manifest.json", images->folder, image->name, image->revision);
+        g_autofree char *folder =
+            image_folder(images, image->manifest->name, image->manifest->revision);
+        g_autofree char *path = g_build_filename(folder, IMAGE_MANIFEST_FILE, NULL);
 
         if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
             g_ptr_array_remove_index(images->all, i - 1);
@@ -190,7 +254,7 @@ hostd_images_scan(struct hostd_images *images)
         }
     }
     while (names != NULL && (name = g_dir_read_name(names)) != NULL) {
-        if (kvm_spec_name_is_good(name)) {
+        if (image_name_valid(name)) {
             changed = scan_image(images, name) || changed;
         }
     }

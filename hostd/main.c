@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,12 +14,14 @@
 #include "protocol/base/secret.h"
 
 #define KVM_DEVICE  "/dev/kvm"
+#define S_PER_HOUR  3600L
 #define MS_PER_S    1000u
 #define MAX_SECONDS 86400
 
 struct config {
     const char *state, *images, *broker, *ca, *name, *qemu;
     int64_t launch_fd, join_fd, kvm_fd;
+    int64_t renew_hours;
     int64_t boot_seconds, shutdown_seconds, quit_seconds;
     bool probe;
 };
@@ -41,6 +45,8 @@ static const struct vd_option options[] = {
      "Descriptor of the socket to vedette-launch; required."},
     {"join-fd", VD_OPTION_INT, FIELD(join_fd), "-1", -1, 1023, "N",
      "Descriptor from which a join token is read once."},
+    {"renew-hours", VD_OPTION_INT, FIELD(renew_hours), "72", 1, 8760, "N",
+     "The certificate is renewed when less than this is left of its seven days."},
     {"kvm-fd", VD_OPTION_INT, FIELD(kvm_fd), "-1", -1, 1023, "N",
      "Descriptor of /dev/kvm for the probe, when only root may open it."},
     {"boot-seconds", VD_OPTION_INT, FIELD(boot_seconds), "300", 1, MAX_SECONDS, "N",
@@ -80,6 +86,7 @@ serve(const struct config *config, const struct kvm_probe *probe)
         .ca = config->ca,
         .name = config->name,
         .join_fd = (int)config->join_fd,
+        .renew_s = (long)config->renew_hours * S_PER_HOUR,
         .engine = config->qemu,
         .boot_ms = (unsigned)config->boot_seconds * MS_PER_S,
         .shutdown_ms = (unsigned)config->shutdown_seconds * MS_PER_S,
@@ -115,6 +122,7 @@ main(int argc, char **argv)
         return 0;
     }
     vd_secret_harden_process();
+    json_set_alloc_funcs(malloc, vd_secret_release); /* orders hold the tokens of uplinks */
     if (config.kvm_fd >= 0) {
         (void)close((int)config.kvm_fd);
     }

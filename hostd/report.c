@@ -70,8 +70,12 @@ report_images(const struct hostd_images *images)
     for (i = 0; i < all->len; i++) {
         const struct hostd_image *image = g_ptr_array_index(all, i);
 
-        json_array_append_new(report, json_pack("{s:s, s:i, s:s}", "name", image->name, "revision",
-                                                (int)image->revision, "digest", image->digest));
+        if (image->check != HOSTD_IMAGE_DAMAGED) {
+            json_array_append_new(report,
+                                  json_pack("{s:s, s:i, s:s}", "name", image->manifest->name,
+                                            "revision", (int)image->manifest->revision, "digest",
+                                            image->manifest->digest));
+        }
     }
     return report;
 }

@@ -7,6 +7,7 @@
 #include "hostd/enrol.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/base/secret.h"
 #include "protocol/link/link.h"
 #include "protocol/wire/buffer.h"
 #include "protocol/wire/messages.h"
@@ -88,15 +89,15 @@ hostd_uplink_send(struct hostd_uplink *uplink, json_t *message)
     json_decref(message);
     if (uplink->link != NULL && text != NULL && vdp_put_json(&buffer, text, strlen(text)) == 0) {
         g_autoptr(GBytes) bytes =
-            g_bytes_new_with_free_func(buffer.data, buffer.size, free, buffer.data);
+            g_bytes_new_with_free_func(buffer.data, buffer.size, vd_secret_release, buffer.data);
 
         vdp_link_send(uplink->link, bytes, VDP_CHANNEL_CONTROL);
         buffer.data = NULL; /* the bytes own it now */
     } else if (uplink->link != NULL) {
         vd_error("uplink", "a message that cannot be sent");
     }
-    free(buffer.data);
-    free(text);
+    vd_secret_release(buffer.data);
+    vd_secret_free(text); /* a join holds a token */
 }
 
 /* Long before the certificate ends, so that a broker may be away for days. */
@@ -248,7 +249,8 @@ hostd_uplink_new(const struct hostd_uplink_options *options,
     uplink->user_data = user_data;
     uplink->broker = g_strdup(options->broker);
     uplink->ca_path = g_strdup(options->ca);
-    uplink->enrol = hostd_enrol_new(options->state, options->name, options->join_fd);
+    uplink->enrol =
+        hostd_enrol_new(options->state, options->name, options->join_fd, options->renew_s);
     uplink->backoff_ms = BACKOFF_MIN_MS;
     uplink->retry = g_timeout_add(0, on_retry, uplink);
     uplink->renewal = g_timeout_add_seconds(RENEWAL_LOOK_S, renew_when_due, uplink);

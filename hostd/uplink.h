@@ -25,6 +25,7 @@ struct hostd_uplink_options {
     const char *broker; /* "wss://host:port" */
     const char *ca;     /* file; read anew for every attempt */
     const char *name;   /* what to join as, or NULL: the host's own name */
+    long renew_s;       /* a certificate with less time left is renewed */
     int join_fd;        /* where a join token can be read, or -1; owned */
 };
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostd/image/manifest.h"
 #include "hostd/kvm/record.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/secret.h"
@@ -27,13 +28,15 @@
 
 struct fixture {
     char *root, *state, *desktop, *ca_path;
+    char *cert; /* the last renewed one */
     char token[VD_TOKEN_CHARS + 1];
     struct vdp_pair ca, pair;
     struct vdp_link_server *server;
     struct vdp_link *host; /* the one on /host */
     struct vdp_framer *framer;
     json_t *hello, *observed;
-    unsigned joins, reports;
+    unsigned joins, reports, renewals;
+    const char *renew_hours; /* NULL: as it is by itself */
     pid_t hostd, launch;
 };
 
@@ -68,6 +71,19 @@ answer_join(struct fixture *fixture, struct vdp_link *link, json_t *message)
 }
 
 static void
+answer_renew(struct fixture *fixture, struct vdp_link *link, json_t *message)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_free(fixture->cert);
+    fixture->cert = vdp_pki_sign_request(
+        &fixture->ca, json_string_value(json_object_get(message, "csr")), "h1", 7, &error);
+    g_assert_no_error(error);
+    fixture->renewals++;
+    send_json(link, json_pack("{s:s, s:s}", "type", "renewed", "cert", fixture->cert));
+}
+
+static void
 on_data(struct vdp_link *link, const uint8_t *data, size_t size, void *user_data)
 {
     struct fixture *fixture = user_data;
@@ -84,6 +100,8 @@ on_data(struct vdp_link *link, const uint8_t *data, size_t size, void *user_data
 
             if (strcmp(type, "join") == 0) {
                 answer_join(fixture, link, message);
+            } else if (strcmp(type, "renew") == 0) {
+                answer_renew(fixture, link, message);
             } else if (strcmp(type, "hello") == 0) {
                 json_decref(fixture->hello);
                 fixture->hello = json_incref(message);
@@ -178,7 +196,9 @@ start_hostd(struct fixture *fixture, bool join)
     fixture->hostd = spawn(
         (const char *const[]){built("hostd", "vedette-hostd"), "--state", fixture->state,
                               "--images", images, "--broker", url, "--ca", fixture->ca_path,
-                              "--name", "h1", "--launch-fd", near_fd, "--join-fd", join_fd, NULL},
+                              "--name", "h1", "--launch-fd", near_fd, "--join-fd", join_fd,
+                              "--renew-hours",
+                              fixture->renew_hours != NULL ? fixture->renew_hours : "72", NULL},
         pair[0]);
     close(pair[0]);
     close(pair[1]);
@@ -211,16 +231,23 @@ make_image(struct fixture *fixture)
 {
     g_autofree char *revision = g_build_filename(fixture->root, "images", "empty", "1", NULL);
     g_autofree char *disk = g_build_filename(revision, "disk.qcow2", NULL);
-    g_autofree char *manifest = g_build_filename(revision, "manifest.json", NULL);
+    g_autofree char *path = g_build_filename(revision, IMAGE_MANIFEST_FILE, NULL);
+    struct image_manifest manifest = {.name = "empty",
+                                      .revision = 1,
+                                      .created = "2026-01-01T00:00:00Z",
+                                      .kind = IMAGE_DISK,
+                                      .disk = "disk.qcow2",
+                                      .memory_min_mb = 64};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
 
     g_assert_cmpint(vd_mkdir_all(revision, 0755), ==, 0);
     run((const char *const[]){"qemu-img", "create", "-q", "-f", "qcow2", disk, "16M", NULL});
-    g_assert_true(g_file_set_contents(
-        manifest,
-        "{\"name\": \"empty\", \"revision\": 1, \"format\": 1, \"kind\": \"disk\", \"disk\": "
-        "\"disk.qcow2\", \"kernel\": null, \"initrd\": null, \"cmdline\": \"\", \"memory_min_mb\": "
-        "64, \"agent\": false, \"files\": [], \"digest\": \"sha256:00\"}",
-        -1, NULL));
+    image_manifest_add_file(&manifest, revision, manifest.disk, &error);
+    g_assert_no_error(error);
+    image_manifest_seal(&manifest);
+    text = image_manifest_to_json(&manifest);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
 }
 
 static void
@@ -263,6 +290,7 @@ tear_down(struct fixture *fixture)
     g_free(fixture->state);
     g_free(fixture->desktop);
     g_free(fixture->ca_path);
+    g_free(fixture->cert);
 }
 
 static gboolean
@@ -409,6 +437,37 @@ link_up(struct fixture *fixture, bool join)
     wait_until(fixture, is_linked, "the host has linked and reported");
 }
 
+/* The newest certificate is the one on disk. */
+static bool
+keeps_renewed(const struct fixture *fixture)
+{
+    g_autofree char *path = g_build_filename(fixture->state, "host.pem", NULL);
+    g_autofree char *text = NULL;
+
+    return fixture->renewals > 0 && g_file_get_contents(path, &text, NULL, NULL) &&
+           strstr(text, fixture->cert) != NULL;
+}
+
+static void
+test_certificate_is_renewed(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture);
+    link_up(&fixture, true);
+    g_assert_cmpuint(fixture.renewals, ==, 0); /* seven days are left of seven */
+    kill_hostd(&fixture);
+    fixture.renew_hours = "8760";
+    link_up(&fixture, false);
+    wait_until(&fixture, keeps_renewed, "the new certificate is on disk");
+    g_assert_cmpuint(fixture.renewals, ==, 1); /* once a link */
+    kill_hostd(&fixture);
+    fixture.renew_hours = NULL;
+    link_up(&fixture, false);
+    g_assert_cmpuint(fixture.joins, ==, 1); /* it was admitted with the new one */
+    tear_down(&fixture);
+}
+
 static void
 test_desktop_survives_its_keeper(void)
 {
@@ -519,6 +578,7 @@ main(int argc, char **argv)
         g_print("1..0 # SKIP " ENGINE " is not installed\n");
         return 0;
     }
+    g_test_add_func("/hostd/certificate-is-renewed", test_certificate_is_renewed);
     g_test_add_func("/hostd/desktop-survives-its-keeper", test_desktop_survives_its_keeper);
     g_test_add_func("/hostd/refusals-and-leftovers", test_refusals_and_leftovers);
     return g_test_run();
