@@ -393,22 +393,6 @@ broker_gateways_new(struct broker *broker, GError **error)
     return gateways;
 }
 
-json_t *
-broker_gateways_report(const struct broker_gateways *gateways)
-{
-    json_t *list = json_array();
-    guint i;
-
-    for (i = 0; gateways != NULL && i < gateways->items->len; i++) {
-        const struct gateway *gateway = g_ptr_array_index(gateways->items, i);
-
-        if (gateway->name[0] != '\0') {
-            json_array_append_new(list, json_pack("{s:s}", "name", gateway->name));
-        }
-    }
-    return list;
-}
-
 void
 broker_gateways_free(struct broker_gateways *gateways)
 {

@@ -82,6 +82,8 @@ parse_observed(const json_t *json, struct broker_hostmsg *message)
 
     if (!broker_json_unsigned(json, "memory_free_mb", MAX_MEMORY_MB,
                               &message->observed.memory_free_mb) ||
+        !broker_json_text_cut(json, "text", message->observed.text,
+                              sizeof(message->observed.text)) ||
         !json_is_array(desktops) || json_array_size(desktops) > BROKER_HOSTMSG_MAX_DESKTOPS ||
         !json_is_array(images) || json_array_size(images) > BROKER_HOSTMSG_MAX_IMAGES) {
         return false;

@@ -44,6 +44,7 @@ struct broker_host {
     bool kvm;                /* a KVM that is fast enough; otherwise TCG */
     unsigned mips;           /* what the probe measured, millions of instructions a second */
     char accel_text[BROKER_TEXT_MAX + 1]; /* the probe's own sentence */
+    char text[BROKER_TEXT_MAX + 1];       /* what is wrong with it, in its own words, or "" */
     GArray *images;                       /* struct broker_image */
 };
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "broker/gateways.h"
-#include "broker/gateways.h"
 #include "broker/jsonget.h"
 #include "broker/placement.h"
 #include "broker/session.h"
@@ -97,6 +96,7 @@ host_json(const struct broker_model *model, const struct broker_host *host)
     set_unsigned(accel, "mips", host->mips);
     set_text(accel, "text", host->accel_text);
     set_text(json, "name", host->row.name);
+    set_text(json, "text", host->connected ? host->text : "");
     json_object_set_new(json, "connected", json_boolean(host->connected));
     json_object_set_new(json, "drained", json_boolean(host->row.drained));
     json_object_set_new(json, "revoked", json_boolean(host->row.revoked));
@@ -217,7 +217,6 @@ broker_report_status(struct broker *broker)
         json_array_append_new(errors, json_string("the database could not be written"));
     }
     json_object_set_new(json, "pools", pools);
-    json_object_set_new(json, "gateways", broker_gateways_report(broker->gateways));
     json_object_set_new(json, "hosts", hosts_json(broker));
     json_object_set_new(json, "gateways", broker_gateways_json(broker->gateways));
     json_object_set_new(json, "desktops", desktops);

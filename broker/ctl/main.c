@@ -40,7 +40,7 @@ static const struct vd_program program = {
                "  why USER POOL            what that user gets from that pool, and why not\n"
                "  image list               images and their revisions\n"
                "  image build NAME --recipe FILE\n"
-               "  host list|token NAME|drain NAME|undrain NAME\n"
+               "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
                "  session list|end ID",
     .usage = "[OPTION...] VERB ...",
     .options = options,

@@ -44,6 +44,7 @@ print_hosts(json_t *hosts)
         ctl_table_add(table, json_is_true(json_object_get(host, "revoked")) ? "revoked"
                              : !connected                                   ? "away"
                              : drained                                      ? "drained"
+                             : ctl_text(host, "text")[0] != '\0'            ? "degraded"
                                                                             : "connected");
         ctl_table_add_number(table, ctl_number(host, "cpus"));
         add_megabytes(table, host, "memory_mb");
@@ -52,6 +53,12 @@ print_hosts(json_t *hosts)
         ctl_table_add(table, g_strstrip(text));
     }
     ctl_table_print(table);
+    json_array_foreach(hosts, i, host)
+    {
+        if (ctl_text(host, "text")[0] != '\0') {
+            printf("%s: %s\n", ctl_text(host, "name"), ctl_text(host, "text"));
+        }
+    }
     if (ctl_table_rows(table) == 0) {
         puts("No host has joined. 'vedettectl up' enrols this machine; for another one 'vedettectl "
              "host "
@@ -185,6 +192,20 @@ host_token(const struct ctl *ctl, const char *name)
 }
 
 static int
+host_revoke(const struct ctl *ctl, const char *name)
+{
+    json_t *reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "host-revoke", "host", name));
+
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (!ctl->json) {
+        printf("%s is not admitted any more; a new token lets it join again\n", name);
+    }
+    return done(reply);
+}
+
+static int
 host_drain(const struct ctl *ctl, const char *name, bool on)
 {
     json_t *reply =
@@ -209,7 +230,8 @@ ctl_verb_host(const struct ctl *ctl, char **words)
         return host_list(ctl);
     }
     if (name == NULL || words[3] != NULL) {
-        return ctl_usage("host list, host token NAME, host drain NAME or host undrain NAME");
+        return ctl_usage(
+            "host list, host token NAME, host drain NAME, host undrain NAME or host revoke NAME");
     }
     if (strcmp(verb, "token") == 0) {
         return host_token(ctl, name);
@@ -217,7 +239,11 @@ ctl_verb_host(const struct ctl *ctl, char **words)
     if (strcmp(verb, "drain") == 0 || strcmp(verb, "undrain") == 0) {
         return host_drain(ctl, name, verb[0] == 'd');
     }
-    return ctl_usage("host list, host token NAME, host drain NAME or host undrain NAME");
+    if (strcmp(verb, "revoke") == 0) {
+        return host_revoke(ctl, name);
+    }
+    return ctl_usage(
+        "host list, host token NAME, host drain NAME, host undrain NAME or host revoke NAME");
 }
 
 static int
