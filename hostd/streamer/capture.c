@@ -18,6 +18,7 @@ struct capture {
     bool keys[CAPTURE_MAX_KEY + 1];
     bool buttons[CAPTURE_MAX_BUTTON + 1];
     int wheel_x, wheel_y; /* what is left, below a notch */
+    uint32_t given;       /* serial of the newest input that went to the back end */
     int serial;           /* atomic */
 
     GSource *wake; /* always attached; ready when an event waits */
@@ -140,6 +141,7 @@ capture_key(struct capture *capture, uint32_t serial, uint16_t code, bool down)
         return;
     }
     capture->keys[code] = down;
+    capture->given = serial;
     capture->backend->key(capture->state, serial, code, down);
 }
 
@@ -155,6 +157,7 @@ capture_pointer(struct capture *capture, uint32_t serial, uint16_t x, uint16_t y
     /* A client may still think of the size before a change. */
     x = x < width ? x : (uint16_t)(width - 1);
     y = y < height ? y : (uint16_t)(height - 1);
+    capture->given = serial;
     capture->backend->pointer(capture->state, serial, x, y);
 }
 
@@ -165,6 +168,7 @@ capture_button(struct capture *capture, uint32_t serial, uint8_t button, bool do
         return;
     }
     capture->buttons[button] = down;
+    capture->given = serial;
     capture->backend->button(capture->state, serial, button, down);
 }
 
@@ -190,6 +194,7 @@ capture_wheel(struct capture *capture, uint32_t serial, int dx, int dy)
     int y = take_notches(&capture->wheel_y, dy);
 
     if (x != 0 || y != 0) {
+        capture->given = serial;
         capture->backend->wheel(capture->state, serial, x, y);
     }
 }
@@ -197,7 +202,7 @@ capture_wheel(struct capture *capture, uint32_t serial, int dx, int dy)
 void
 capture_release_all(struct capture *capture)
 {
-    uint32_t serial = capture_input_serial(capture);
+    uint32_t serial = capture->given;
     uint16_t code;
     uint8_t button;
 

@@ -221,6 +221,15 @@ take_damage(struct x11_screen *screen, const xcb_damage_notify_event_t *event)
     }
 }
 
+/* RandR tells the size once although nothing changed, right after it was asked to. */
+static void
+take_size(struct x11_screen *screen, const xcb_randr_screen_change_notify_event_t *event)
+{
+    if (event->width != screen->width || event->height != screen->height) {
+        screen->size_is_old = true;
+    }
+}
+
 bool
 x11_screen_read(struct x11_screen *screen)
 {
@@ -235,7 +244,7 @@ x11_screen_read(struct x11_screen *screen)
             screen->cursor_is_old = true;
         } else if (screen->randr_event != 0 &&
                    type == screen->randr_event + XCB_RANDR_SCREEN_CHANGE_NOTIFY) {
-            screen->size_is_old = true;
+            take_size(screen, (const xcb_randr_screen_change_notify_event_t *)event);
         } else if (type == 0) {
             vd_debug("x11-screen", "the X server refused request %d.%d",
                      ((const xcb_generic_error_t *)event)->major_code,
@@ -360,6 +369,8 @@ grab_all(struct x11_screen *screen)
         !make_segment(screen, (size_t)screen->width * screen->height * 4)) {
         return false;
     }
+    /* What was told before the answer is part of it; a new damage object tells of everything. */
+    (void)x11_screen_read(screen);
     screen->size_is_old = false;
     streamer_damage_clear(&screen->damage);
     xcb_damage_subtract(screen->connection, screen->damage_id, XCB_NONE, XCB_NONE);
