@@ -36,9 +36,10 @@ struct vdp_image {
 
 struct vdp_encode_stats {
     uint32_t tiles_compared;
-    uint32_t tiles_sent; /* pixels or hits */
-    uint32_t tiles_hit;  /* of these, the peer had them in its cache */
-    uint32_t tiles_left; /* did not fit this frame's limit: the next frame takes them unasked */
+    uint32_t tiles_sent;   /* pixels or hits */
+    uint32_t tiles_copied; /* were right after COPY: nothing else was sent for them */
+    uint32_t tiles_hit;    /* of these, the peer had them in its cache */
+    uint32_t tiles_left;   /* did not fit this frame's limit: the next frame takes them unasked */
 };
 
 struct vdp_encoder;

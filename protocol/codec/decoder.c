@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "protocol/codec/cache.h"
+#include "protocol/codec/copy.h"
 #include "protocol/codec/predict.h"
 #include "protocol/codec/tiles.h"
 #include "protocol/codec/varint.h"
@@ -283,6 +284,51 @@ decode_hits(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
     return 0;
 }
 
+/* Whether a rectangle has pixels and lies within the surface. */
+static bool
+is_inside(const struct vdp_grid *grid, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+{
+    return width > 0 && height > 0 && x + width <= grid->width && y + height <= grid->height;
+}
+
+static int
+decode_copies(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+{
+    const struct vdp_grid *grid = &decoder->grid;
+    uint32_t room = VDP_MAX_COPY_AREA(grid);
+    struct vdp_reader reader;
+
+    vdp_reader_init(&reader, body, size);
+    do {
+        struct vdp_copy copy;
+        struct vdp_rect to;
+        uint32_t area;
+
+        copy.from_x = vdp_reader_u16(&reader);
+        copy.from_y = vdp_reader_u16(&reader);
+        copy.x = vdp_reader_u16(&reader);
+        copy.y = vdp_reader_u16(&reader);
+        copy.width = vdp_reader_u16(&reader);
+        copy.height = vdp_reader_u16(&reader);
+        if (reader.error != 0) {
+            return reader.error;
+        }
+        if (!is_inside(grid, copy.x, copy.y, copy.width, copy.height) ||
+            !is_inside(grid, copy.from_x, copy.from_y, copy.width, copy.height)) {
+            return VDP_ERR_RANGE;
+        }
+        area = (uint32_t)copy.width * copy.height;
+        if (area > room) {
+            return VDP_ERR_RANGE;
+        }
+        room -= area;
+        vdp_copy_apply(decoder->pixels, grid->width, &copy);
+        to = (struct vdp_rect){copy.x, copy.y, copy.width, copy.height};
+        vdp_grid_mark(grid, &to, MARK_DIRTY, decoder->marks);
+    } while (reader.left > 0);
+    return 0;
+}
+
 static int
 decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key)
 {
@@ -299,7 +345,7 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
         if (reader.error != 0) {
             return reader.error;
         }
-        if ((kind == VDP_OP_RESET) != (first && key)) {
+        if ((kind == VDP_OP_RESET) != (first && key) || (kind == VDP_OP_COPY && !first)) {
             return VDP_ERR_CORRUPT;
         }
         first = false;
@@ -309,6 +355,8 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             vdp_received_clear(&decoder->cache);
         } else if (kind == VDP_OP_ZTILES) {
             error = decode_tiles(decoder, body, body_size);
+        } else if (kind == VDP_OP_COPY) {
+            error = decode_copies(decoder, body, body_size);
         } else if (kind == VDP_OP_HIT) {
             error = decode_hits(decoder, body, body_size);
         } else {

@@ -8,6 +8,7 @@
 
 #include "protocol/codec/cache.h"
 #include "protocol/codec/codec.h"
+#include "protocol/codec/copy.h"
 #include "protocol/codec/tiles.h"
 
 /*
@@ -26,8 +27,9 @@ struct vdp_encoder {
     uint64_t *hashes;  /* owned; of the tiles in changed */
     uint8_t *smooth;   /* owned; per tile: 1 when it was last sent predicted */
     bool needs_key;
-    uint64_t seed;                         /* of the hashes; nobody else knows it */
-    struct vdp_sent sent;                  /* what the peer's cache holds */
+    uint64_t seed;        /* of the hashes; nobody else knows it */
+    struct vdp_sent sent; /* what the peer's cache holds */
+    struct vdp_copy_finder finder;
     uint8_t tile[VDP_TILE * VDP_TILE * 4]; /* one tile without gaps */
     uint8_t staging[VDP_TILE_SIZE];        /* one tile as it goes into zstd */
 };

@@ -61,6 +61,7 @@ vdp_encoder_free(struct vdp_encoder *encoder)
 {
     if (encoder != NULL) {
         free_surface(encoder);
+        vdp_copy_finder_clear(&encoder->finder);
         (void)ZSTD_freeCCtx(encoder->stream);
         free(encoder);
     }
@@ -166,7 +167,7 @@ tile_differs(const struct vdp_encoder *encoder, const struct vdp_image *image,
     return false;
 }
 
-/* Fills encoder->changed and returns how many there are. */
+/* Fills encoder->changed, leaves in wanted only these and returns how many there are. */
 static uint32_t
 find_changed(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t *ret_compared)
 {
@@ -181,11 +182,52 @@ find_changed(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_
         }
         (*ret_compared)++;
         rect = vdp_grid_rect(&encoder->grid, tile);
-        if (!encoder->known[tile] || tile_differs(encoder, image, &rect)) {
+        encoder->wanted[tile] = !encoder->known[tile] || tile_differs(encoder, image, &rect);
+        if (encoder->wanted[tile]) {
             encoder->changed[count++] = (uint16_t)tile;
         }
     }
     return count;
+}
+
+/* Moves what moved, in the shadow too. Returns how many tiles still differ. */
+static uint32_t
+put_copies(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t changed,
+           struct vdp_buffer *out)
+{
+    const struct vdp_copy_scene scene = {&encoder->grid, image, encoder->shadow, encoder->wanted,
+                                         changed};
+    struct vdp_copy copies[VDP_MAX_COPIES];
+    uint32_t count = vdp_copy_find(&encoder->finder, &scene, copies);
+    uint32_t compared = 0;
+    size_t start;
+    uint32_t i;
+
+    if (count == 0) {
+        return changed;
+    }
+    start = vdp_op_begin(out, VDP_OP_COPY);
+    for (i = 0; i < count; i++) {
+        const struct vdp_copy *copy = &copies[i];
+        const struct vdp_rect to = {copy->x, copy->y, copy->width, copy->height};
+
+        vdp_buffer_put_u16(out, copy->from_x);
+        vdp_buffer_put_u16(out, copy->from_y);
+        vdp_buffer_put_u16(out, copy->x);
+        vdp_buffer_put_u16(out, copy->y);
+        vdp_buffer_put_u16(out, copy->width);
+        vdp_buffer_put_u16(out, copy->height);
+        vdp_copy_apply(encoder->shadow, encoder->grid.width, copy);
+        vdp_grid_mark(&encoder->grid, &to, 1, encoder->wanted);
+    }
+    (void)vdp_op_end(out, start); /* a lack of memory stays in out and is seen with the tiles */
+    return find_changed(encoder, image, &compared);
+}
+
+static bool
+all_known(const struct vdp_encoder *encoder)
+{
+    return memchr(encoder->known, 0, encoder->grid.count) == NULL;
 }
 
 int
@@ -197,6 +239,7 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     bool key = encoder->needs_key;
     size_t start = out->size;
     uint32_t changed;
+    uint32_t differing;
     int left;
 
     if (encoder->shadow == NULL || image->width != encoder->grid.width ||
@@ -208,21 +251,26 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     }
     mark_wanted(encoder, damage, damage_count);
     changed = find_changed(encoder, image, &stats.tiles_compared);
-    left = vdp_encoder_put_tiles(encoder, image, changed, out, start, &stats.tiles_hit);
-    if (left < 0) {
+    differing = changed;
+    if (!key && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
+        differing = put_copies(encoder, image, changed, out);
+    }
+    left = vdp_encoder_put_tiles(encoder, image, differing, out, start, &stats.tiles_hit);
+    if (left < 0 || out->error != 0) {
         out->size = start;
         encoder->needs_key = true; /* the stream holds bytes that the peer will not get */
-        return left;
+        return VDP_ERR_NOMEM;
     }
     stats.tiles_left = (uint32_t)left;
     while (left > 0) {
         encoder->known[encoder->changed[--left]] = 0;
     }
     encoder->needs_key = false;
-    stats.tiles_sent = changed - stats.tiles_left;
+    stats.tiles_sent = differing - stats.tiles_left;
+    stats.tiles_copied = changed > differing ? changed - differing : 0;
     *ret_key = key;
     if (ret_stats != NULL) {
         *ret_stats = stats;
     }
-    return (int)stats.tiles_sent;
+    return (int)(stats.tiles_sent + stats.tiles_copied);
 }

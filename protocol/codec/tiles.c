@@ -38,6 +38,20 @@ vdp_grid_rect(const struct vdp_grid *grid, uint32_t tile)
 }
 
 void
+vdp_grid_mark(const struct vdp_grid *grid, const struct vdp_rect *rect, uint8_t bits,
+              uint8_t *marks)
+{
+    uint32_t x;
+    uint32_t y;
+
+    for (y = rect->y / VDP_TILE; y <= (rect->y + rect->height - 1u) / VDP_TILE; y++) {
+        for (x = rect->x / VDP_TILE; x <= (rect->x + rect->width - 1u) / VDP_TILE; x++) {
+            marks[y * grid->across + x] |= bits;
+        }
+    }
+}
+
+void
 vdp_pixels_pack(uint8_t *ret_bgr, const uint8_t *bgrx, size_t pixels)
 {
     /* Four pixels at a time: sixteen bytes in, twelve out. */

@@ -12,16 +12,22 @@
 #include <stdint.h>
 
 #include "protocol/codec/codec.h"
+#include "protocol/wire/messages.h"
 
 enum vdp_op {
     VDP_OP_ZTILES = 1,
     VDP_OP_RESET = 2,
+    VDP_OP_COPY = 3,
     VDP_OP_HIT = 4,
 };
 
 #define VDP_OP_HEADER_SIZE 4u                         /* u8 kind, u24 size */
 #define VDP_OP_MAX_SIZE    0xffffffu                  /* bytes of an operation's body */
 #define VDP_TILE_SIZE      (VDP_TILE * VDP_TILE * 3u) /* bytes of a whole tile on the wire */
+
+#define VDP_MAX_TILES_ACROSS (VDP_MAX_SIDE / VDP_TILE)
+/* Pixels that the copies of one frame may write. */
+#define VDP_MAX_COPY_AREA(grid) ((uint32_t)(grid)->width * (grid)->height * 2)
 
 /* A surface cut into tiles; the ones at the right and lower edge are smaller. */
 struct vdp_grid {
@@ -49,6 +55,10 @@ vdp_store_u32(uint8_t *to, uint32_t value)
     to[2] = (uint8_t)(value >> 16);
     to[3] = (uint8_t)(value >> 24);
 }
+
+/* Sets marks[tile] |= bits for every tile that rect, which lies inside, touches. */
+void vdp_grid_mark(const struct vdp_grid *grid, const struct vdp_rect *rect, uint8_t bits,
+                   uint8_t *marks);
 
 /* B G R X to B G R and back; X becomes 255. */
 void vdp_pixels_pack(uint8_t *ret_bgr, const uint8_t *bgrx, size_t pixels);

@@ -184,6 +184,36 @@ step_scroll(struct screen *screen, unsigned step, struct vdp_rect *ret_damage)
     *ret_damage = page;
 }
 
+/* A window of text over the page, dragged by a few pixels a step. */
+static void
+step_drag(struct screen *screen, unsigned step, struct vdp_rect *ret_damage)
+{
+    char line[LINE_CHARS + 1];
+    int x = 200 + (int)step * 13;
+    int y = 130 + (int)step * 5;
+    int i;
+
+    draw_page(screen, 0);
+    fill(screen, x, y, 700, 24, 0x3a5a8a);
+    fill(screen, x, y + 24, 700, 456, 0xfafafa);
+    text_clip(screen->text, x, y, 700, 480);
+    text_draw(screen->text, x + 8, y + 3, "notes.txt", 0xffffff);
+    for (i = 1; i < 26; i++) {
+        write_line(line, 7000 + (uint32_t)i);
+        text_draw(screen->text, x + 8, y + i * TEXT_LINE_HEIGHT + 8, line, 0x1a1a1a);
+    }
+    *ret_damage = page;
+}
+
+static void
+prepare_drag(struct screen *screen)
+{
+    struct vdp_rect damage;
+
+    draw_desktop(screen);
+    step_drag(screen, 0, &damage);
+}
+
 static void
 step_flip(struct screen *screen, unsigned step, struct vdp_rect *ret_damage)
 {
@@ -216,7 +246,8 @@ step_photo(struct screen *screen, unsigned step, struct vdp_rect *ret_damage)
 static const struct trace traces[] = {
     {"first", "the whole desktop for an empty peer", 1, NULL, step_first},
     {"typing", "one letter an update", 300, draw_desktop, step_typing},
-    {"scroll", "a page of text by three lines, no copy operation", 40, draw_desktop, step_scroll},
+    {"scroll", "a page of text by three lines", 40, draw_desktop, step_scroll},
+    {"drag", "a 700x480 window of text over a page of text", 30, prepare_drag, step_drag},
     {"flip", "the next page of text", 10, draw_desktop, step_flip},
     {"revisit", "two pages by turns", 10, prepare_revisit, step_revisit},
     {"photo", "a new 1200x800 photograph, lossless", 4, draw_desktop, step_photo},

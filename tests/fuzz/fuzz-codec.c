@@ -2,7 +2,8 @@
 /*
  * Encoder to decoder: u8 width, u8 height, then edits of eight bytes: u8 what, x, y, width, height,
  * blue, green, red. what bit 0: encode and compare after this edit, bit 1: name the edit as the
- * only damage, bit 2: reset first.
+ * only damage, bit 2: reset first, bit 3: instead of painting, what the edit covers moves up by
+ * blue - 128 and left by green - 128 pixels; bit 4: instead, it is filled with noise.
  */
 #include "protocol/codec/codec.h"
 
@@ -23,6 +24,47 @@ struct state {
     uint8_t width, height;
     bool all_damaged; /* an edit was not shown yet */
 };
+
+/* Moves the rectangle of an edit; what comes from outside stays as it was. */
+static void
+move(struct state *state, const uint8_t *edit)
+{
+    uint8_t *old = malloc((size_t)state->width * state->height * 4);
+    int x;
+    int y;
+
+    if (old == NULL) {
+        abort();
+    }
+    memcpy(old, state->pixels, (size_t)state->width * state->height * 4);
+    for (y = edit[2]; y < edit[2] + edit[4] && y < state->height; y++) {
+        for (x = edit[1]; x < edit[1] + edit[3] && x < state->width; x++) {
+            int from_x = x + edit[6] - 128;
+            int from_y = y + edit[5] - 128;
+
+            if (from_x >= 0 && from_y >= 0 && from_x < state->width && from_y < state->height) {
+                memcpy(state->pixels + (y * state->width + x) * 4,
+                       old + (from_y * state->width + from_x) * 4, 4);
+            }
+        }
+    }
+    free(old);
+}
+
+static void
+scatter(struct state *state, const uint8_t *edit)
+{
+    uint32_t random = 1u + edit[5] + edit[6] * 256u;
+    unsigned x;
+    unsigned y;
+
+    for (y = edit[2]; y < (unsigned)edit[2] + edit[4] && y < state->height; y++) {
+        for (x = edit[1]; x < (unsigned)edit[1] + edit[3] && x < state->width; x++) {
+            random = random * 1664525u + 1013904223u;
+            memcpy(state->pixels + (y * state->width + x) * 4, &random, 4);
+        }
+    }
+}
 
 static void
 paint(struct state *state, const uint8_t *edit)
@@ -100,7 +142,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     begin(&state, data[0], data[1]);
     for (at = 2; at + EDIT_SIZE <= size; at += EDIT_SIZE) {
-        paint(&state, data + at);
+        if ((data[at] & 8) != 0) {
+            move(&state, data + at);
+        } else if ((data[at] & 16) != 0) {
+            scatter(&state, data + at);
+        } else {
+            paint(&state, data + at);
+        }
         if ((data[at] & 4) != 0) {
             vdp_encoder_reset(state.encoder);
         }

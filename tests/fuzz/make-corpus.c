@@ -108,6 +108,9 @@ make_tiles(void)
         vdp_buffer_put(&seed, ops.data, ops.size);
         save("tiles", frame == 0 ? "key" : frame == 1 ? "two" : "three", seed.data, seed.size);
     }
+    /* COPY of 50 by 40 pixels, then HIT: tile 0 shows slot 0. */
+    vdp_buffer_put(&seed, "\0\26\0\3\14\0\0\0\0\0\0\12\0\12\0\62\0\50\0\4\2\0\0\0\0", 25);
+    save("tiles", "copy-and-hit", seed.data, seed.size);
     vdp_encoder_free(encoder);
     vdp_buffer_clear(&ops);
     vdp_buffer_clear(&seed);
@@ -116,6 +119,9 @@ make_tiles(void)
 int
 main(int argc, char **argv)
 {
+    static const uint8_t moves[] = {255, 255, 17,  0,   0,   255, 255, 3,   9,   0,   9,   0,
+                                    0,   255, 235, 148, 128, 0,   9,   0,   0,   255, 255, 128,
+                                    90,  0,   11,  50,  50,  120, 99,  139, 135, 0};
     static const uint8_t edits[] = {130, 70, 1, 0,  0, 130, 70, 9, 9, 9,  3,  60, 60, 9, 9, 1, 2,
                                     3,   0,  5, 5,  1, 1,   7,  7, 7, 1,  0,  0,  0,  0, 0, 0, 0,
                                     5,   1,  1, 80, 2, 200, 1,  7, 3, 99, 69, 1,  1,  5, 5, 5};
@@ -128,6 +134,7 @@ main(int argc, char **argv)
     make_messages();
     make_tiles();
     save("codec", "edits", edits, sizeof(edits));
+    save("codec", "moves", moves, sizeof(moves));
     save("codec", "one-pixel", "\1\1\1\0\0\1\1\1\2\3", 10);
     return 0;
 }

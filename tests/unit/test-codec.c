@@ -510,6 +510,165 @@ test_the_cache_stays_in_step_when_it_is_full(void)
     pair_clear(&pair);
 }
 
+static void
+move_rows(struct pair *pair, unsigned to, unsigned from, unsigned rows)
+{
+    size_t stride = pair->width * 4u;
+
+    memmove(pair->pixels + to * stride, pair->pixels + from * stride, rows * stride);
+}
+
+/* Noise, which nothing but a copy makes small. */
+static void
+test_a_scrolled_page_is_copied(void)
+{
+    struct pair pair;
+    unsigned i;
+
+    pair_init(&pair, 500, 600);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 500, 600});
+    (void)pair_step(&pair, NULL, 0);
+    for (i = 0; i < 10; i++) {
+        if (i % 2 == 0) {
+            move_rows(&pair, 0, 20, 580);
+            fill_noise(&pair, (struct vdp_rect){0, 580, 500, 20});
+        } else {
+            move_rows(&pair, 37, 0, 563);
+            fill_noise(&pair, (struct vdp_rect){0, 0, 500, 37});
+        }
+        g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 80);
+        g_assert_cmpuint(pair.stats.tiles_copied, >=, 72);
+        g_assert_cmpuint(pair.ops.size, <, 8 * 64 * 64 * 3 + 2000);
+    }
+    pair_clear(&pair);
+}
+
+static void
+draw_window(struct pair *pair, const uint8_t *behind, const uint8_t *window, unsigned x, unsigned y)
+{
+    unsigned row;
+
+    memcpy(pair->pixels, behind, (gsize)pair->width * pair->height * 4);
+    for (row = 0; row < 300; row++) {
+        memcpy(pixel(pair, x, y + row), window + (gsize)row * 400 * 4, 400 * 4);
+    }
+}
+
+static void
+test_a_dragged_window_is_copied(void)
+{
+    static const int steps[][2] = {{7, 3}, {-30, 11}, {64, 0}, {0, -64}, {-1, -1}, {100, 90}};
+    struct pair pair;
+    uint8_t *behind;
+    uint8_t *window;
+    int x = 150;
+    int y = 130;
+    size_t i;
+
+    pair_init(&pair, 900, 700);
+    fill_flat(&pair, (struct vdp_rect){0, 0, 900, 700});
+    behind = g_memdup2(pair.pixels, 900 * 700 * 4);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 400, 300});
+    window = g_malloc(400 * 300 * 4);
+    for (i = 0; i < 300; i++) {
+        memcpy(window + i * 400 * 4, pixel(&pair, 0, (unsigned)i), 400 * 4);
+    }
+    draw_window(&pair, behind, window, (unsigned)x, (unsigned)y);
+    (void)pair_step(&pair, NULL, 0);
+    for (i = 0; i < G_N_ELEMENTS(steps); i++) {
+        x += steps[i][0];
+        y += steps[i][1];
+        draw_window(&pair, behind, window, (unsigned)x, (unsigned)y);
+        (void)pair_step(&pair, NULL, 0);
+        g_assert_cmpuint(pair.ops.size, <, 400 * 300 * 3 / 4);
+        g_assert_cmpuint(pair.stats.tiles_copied, >=, 12);
+    }
+    g_free(behind);
+    g_free(window);
+    pair_clear(&pair);
+}
+
+/* Many overlapping moves, dirty fringes and damage that is named: whatever is found is exact. */
+static void
+test_moves_of_any_kind_come_back(void)
+{
+    struct pair pair;
+    unsigned copied = 0;
+    unsigned i;
+
+    pair_init(&pair, 700, 500);
+    fill_noise(&pair, (struct vdp_rect){0, 0, 700, 500});
+    (void)pair_step(&pair, NULL, 0);
+    for (i = 0; i < 60; i++) {
+        uint8_t *old = g_memdup2(pair.pixels, 700 * 500 * 4);
+        struct vdp_rect from = random_rect(&pair);
+        struct vdp_rect to = random_rect(&pair);
+        unsigned row;
+
+        to.width = MIN(from.width, to.width);
+        to.height = MIN(from.height, to.height);
+        for (row = 0; row < to.height; row++) {
+            memcpy(pixel(&pair, to.x, to.y + row),
+                   old + ((size_t)(from.y + row) * 700 + from.x) * 4, to.width * 4u);
+        }
+        if (g_test_rand_bit()) {
+            fill_noise(&pair, (struct vdp_rect){to.x, to.y, 1, to.height});
+        }
+        (void)pair_step(&pair, g_test_rand_bit() ? &to : NULL, 1);
+        copied += pair.stats.tiles_copied;
+        g_free(old);
+    }
+    g_assert_cmpuint(copied, >, 0);
+    pair_clear(&pair);
+}
+
+static int
+decode_copy(const uint16_t fields[6], unsigned times, bool key)
+{
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    struct vdp_buffer body = {0};
+    struct vdp_buffer ops = {0};
+    struct vdp_rect dirty;
+    unsigned i;
+    int error;
+
+    g_assert_cmpint(vdp_decoder_resize(decoder, 100, 80), ==, 0);
+    g_assert_cmpint(vdp_decoder_frame(decoder, (const uint8_t *)"\2\0\0\0", 4, true, &dirty), ==,
+                    0);
+    for (i = 0; i < 6 * times; i++) {
+        vdp_buffer_put_u16(&body, fields[i % 6]);
+    }
+    if (key) {
+        vdp_buffer_put_u32(&ops, 2);
+    }
+    put_op(&ops, 3, &body);
+    error = vdp_decoder_frame(decoder, ops.data, ops.size, key, &dirty);
+    vdp_decoder_free(decoder);
+    vdp_buffer_clear(&body);
+    vdp_buffer_clear(&ops);
+    return error;
+}
+
+static void
+test_copies_outside_the_surface_are_refused(void)
+{
+    static const uint16_t bad[][6] = {{0, 0, 1, 0, 100, 80},  {1, 0, 0, 0, 100, 80},
+                                      {0, 1, 0, 0, 100, 80},  {0, 0, 0, 1, 100, 80},
+                                      {0, 0, 0, 0, 0, 80},    {0, 0, 0, 0, 100, 0},
+                                      {65535, 0, 0, 0, 1, 1}, {0, 0, 65535, 0, 2, 2},
+                                      {0, 0, 0, 0, 65535, 1}, {0, 65535, 0, 0, 1, 65535}};
+    static const uint16_t whole[] = {0, 0, 0, 0, 100, 80};
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_assert_cmpint(decode_copy(bad[i], 1, false), ==, VDP_ERR_RANGE);
+    }
+    g_assert_cmpint(decode_copy(whole, 2, false), ==, 0);
+    g_assert_cmpint(decode_copy(whole, 3, false), ==, VDP_ERR_RANGE); /* work without end */
+    g_assert_cmpint(decode_copy(whole, 0, false), ==, VDP_ERR_TRUNCATED);
+    g_assert_cmpint(decode_copy(whole, 1, true), ==, VDP_ERR_CORRUPT);
+}
+
 /* Smooth content that zstd alone cannot make smaller is predicted. */
 static void
 test_smooth_tiles_are_predicted(void)
@@ -601,6 +760,11 @@ main(int argc, char **argv)
                     test_what_was_shown_before_costs_next_to_nothing);
     g_test_add_func("/codec/the-cache-stays-in-step-when-it-is-full",
                     test_the_cache_stays_in_step_when_it_is_full);
+    g_test_add_func("/codec/a-scrolled-page-is-copied", test_a_scrolled_page_is_copied);
+    g_test_add_func("/codec/a-dragged-window-is-copied", test_a_dragged_window_is_copied);
+    g_test_add_func("/codec/moves-of-any-kind-come-back", test_moves_of_any_kind_come_back);
+    g_test_add_func("/codec/copies-outside-the-surface-are-refused",
+                    test_copies_outside_the_surface_are_refused);
     g_test_add_func("/codec/smooth-tiles-are-predicted", test_smooth_tiles_are_predicted);
     g_test_add_func("/codec/large-pictures-take-several-operations",
                     test_large_pictures_take_several_operations);

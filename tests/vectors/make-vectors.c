@@ -161,6 +161,38 @@ make_desktop(struct trace *trace)
     show(trace);
 }
 
+/* A page that scrolls, comes back and shows something smooth: copies, hits, predicted tiles. */
+static void
+make_moves(struct trace *trace)
+{
+    unsigned i;
+
+    begin(trace, 300, 260);
+    draw_text(trace);
+    show(trace);
+    for (i = 0; i < 4; i++) {
+        unsigned rows = 11 * (i + 1);
+
+        memmove(trace->pixels, trace->pixels + (size_t)300 * 4 * rows,
+                (size_t)300 * 4 * (260 - rows));
+        show(trace);
+    }
+    fill(trace, 0, 0, 300, 260, 0xf0f0f0);
+    show(trace);
+    draw_text(trace);
+    show(trace);
+    fill(trace, 0, 0, 300, 260, 0xf0f0f0);
+    show(trace);
+    for (i = 0; i < 200 * 150; i++) {
+        unsigned x = i % 200;
+        unsigned y = i / 200;
+
+        set_pixel(trace, 40 + x, 50 + y,
+                  (x + y + next_random(trace) % 3) | (x / 2) << 8 | (y + 30) << 16);
+    }
+    show(trace);
+}
+
 /* Every odd size around a tile's. */
 static void
 make_edges(struct trace *trace)
@@ -213,5 +245,6 @@ main(int argc, char **argv)
     }
     save(argv[1], "desktop", make_desktop);
     save(argv[1], "edges", make_edges);
+    save(argv[1], "moves", make_moves);
     return 0;
 }
