@@ -97,6 +97,13 @@ argument_of(const struct vd_option *option)
     return option->type == VD_OPTION_INT ? "N" : "TEXT";
 }
 
+/* An empty default says nothing that is worth a line. */
+static bool
+has_default(const struct vd_option *option)
+{
+    return option->fallback != NULL && option->fallback[0] != '\0';
+}
+
 static void
 print_help(const struct vd_program *program)
 {
@@ -114,7 +121,7 @@ print_help(const struct vd_program *program)
         if (option->type == VD_OPTION_STRINGS) {
             printf(" (may be repeated)");
         }
-        if (option->fallback != NULL) {
+        if (has_default(option)) {
             printf(" (default %s)", option->fallback);
         }
         putchar('\n');
@@ -159,7 +166,7 @@ print_man(const struct vd_program *program)
         if (option->type == VD_OPTION_INT) {
             printf(" Between %" PRId64 " and %" PRId64 ".", option->min, option->max);
         }
-        if (option->fallback != NULL) {
+        if (has_default(option)) {
             printf(" Default: ");
             print_roff(option->fallback);
             putchar('.');
