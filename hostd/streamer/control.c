@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hostd/streamer/capture-dbus.h"
+#include "hostd/streamer/capture-spice.h"
 #include "hostd/streamer/streamer.h"
 #include "protocol/base/log.h"
 #include "protocol/link/channel.h"
@@ -76,22 +77,43 @@ report_stats(gpointer data)
 }
 
 /*
- * Makes the socket pair of a display and hands the far end back. The pair is made here because the
- * machine admits only its own uid, and the kernel remembers who made a pair.
+ * Makes a socket pair and hands the far end back, which the machine gets. The pair is made here
+ * because the machine's D-Bus admits only its own uid, and the kernel remembers who made a pair.
+ * Returns our end, or -1.
  */
-static void
-make_display(struct streamer_control *control)
+static int
+make_pair(void *user_data)
 {
+    struct streamer_control *control = user_data;
     int ends[2];
 
+    if (control->conn == NULL) {
+        return -1;
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
         vd_warning("control", "no socket for a display: %s", strerror(errno));
-        return;
+        return -1;
     }
     vdp_channel_send(control->conn, json_pack("{s:s}", "type", "display"), ends[1]);
     close(ends[1]);
-    streamer_set_capture(control->streamer,
-                         capture_dbus_new(ends[0], streamer_capture_events(), control->streamer));
+    return ends[0];
+}
+
+static void
+make_display(struct streamer_control *control, const char *kind)
+{
+    const struct capture_events *events = streamer_capture_events();
+    int fd;
+
+    if (kind != NULL && strcmp(kind, "spice") == 0) {
+        streamer_set_capture(control->streamer,
+                             capture_spice_new(make_pair, control, events, control->streamer));
+        return;
+    }
+    fd = make_pair(control);
+    if (fd >= 0) {
+        streamer_set_capture(control->streamer, capture_dbus_new(fd, events, control->streamer));
+    }
 }
 
 static void
@@ -137,7 +159,7 @@ take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_
         close(fd); /* none is expected */
     }
     if (type != NULL && strcmp(type, "display") == 0) {
-        make_display(control);
+        make_display(control, get_text(message, "kind"));
     } else if (type != NULL && strcmp(type, "dial") == 0) {
         take_dial(control, message);
     } else if (type != NULL && strcmp(type, "hangup") == 0) {

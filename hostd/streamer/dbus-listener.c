@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostd/streamer/cursor-alpha.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/messages.h"
 
@@ -133,46 +134,22 @@ take_update(struct dbus_listener *listener, GVariant *body)
     g_variant_unref(data);
 }
 
-/*
- * QEMU hands on what the guest drew, as 0xAARRGGBB. Guests with a DRM driver draw premultiplied;
- * a shape in which no colour is brighter than its alpha is taken for one of those.
- */
-static bool
-is_premultiplied(const uint8_t *bgra, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        const uint8_t *p = bgra + i * 4;
-
-        if (p[0] > p[3] || p[1] > p[3] || p[2] > p[3]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint8_t
-divide_by_alpha(uint8_t colour, uint8_t alpha)
-{
-    return alpha == 0 ? 0 : (uint8_t)((colour * 255u + alpha / 2u) / alpha);
-}
-
+/* QEMU's are 0xAARRGGBB. */
 static uint8_t *
 convert_cursor(const uint8_t *bgra, size_t count)
 {
     uint8_t *rgba = g_malloc(count * 4);
-    bool divide = is_premultiplied(bgra, count);
     size_t i;
 
     for (i = 0; i < count; i++) {
         const uint8_t *p = bgra + i * 4;
 
-        rgba[i * 4] = divide ? divide_by_alpha(p[2], p[3]) : p[2];
-        rgba[i * 4 + 1] = divide ? divide_by_alpha(p[1], p[3]) : p[1];
-        rgba[i * 4 + 2] = divide ? divide_by_alpha(p[0], p[3]) : p[0];
+        rgba[i * 4] = p[2];
+        rgba[i * 4 + 1] = p[1];
+        rgba[i * 4 + 2] = p[0];
         rgba[i * 4 + 3] = p[3];
     }
+    streamer_cursor_straighten(rgba, count);
     return rgba;
 }
 

@@ -13,6 +13,7 @@
 #include <xcb/xfixes.h>
 #include <xcb/xtest.h>
 
+#include "hostd/streamer/cursor-alpha.h"
 #include "hostd/streamer/damage.h"
 #include "hostd/streamer/x11-size.h"
 #include "protocol/base/log.h"
@@ -383,14 +384,6 @@ grab_all(struct x11_screen *screen)
                                    (size_t)screen->width * 4);
 }
 
-static uint8_t
-divide_by_alpha(uint32_t colour, uint32_t alpha)
-{
-    uint32_t value = alpha == 0 ? 0 : (colour * 255u + alpha / 2u) / alpha;
-
-    return (uint8_t)(value < 255u ? value : 255u);
-}
-
 static void
 grab_cursor(struct x11_screen *screen)
 {
@@ -411,13 +404,12 @@ grab_cursor(struct x11_screen *screen)
     argb = xcb_xfixes_get_cursor_image_cursor_image(reply);
     rgba = g_malloc(count * 4);
     for (i = 0; i < count; i++) {
-        uint32_t alpha = argb[i] >> 24;
-
-        rgba[i * 4] = divide_by_alpha(argb[i] >> 16 & 0xff, alpha);
-        rgba[i * 4 + 1] = divide_by_alpha(argb[i] >> 8 & 0xff, alpha);
-        rgba[i * 4 + 2] = divide_by_alpha(argb[i] & 0xff, alpha);
-        rgba[i * 4 + 3] = (uint8_t)alpha;
+        rgba[i * 4] = (uint8_t)(argb[i] >> 16);
+        rgba[i * 4 + 1] = (uint8_t)(argb[i] >> 8);
+        rgba[i * 4 + 2] = (uint8_t)argb[i];
+        rgba[i * 4 + 3] = (uint8_t)(argb[i] >> 24);
     }
+    streamer_cursor_straighten(rgba, count);
     streamer_shadow_set_cursor(screen->shadow, reply->width, reply->height,
                                MIN(reply->xhot, reply->width - 1u),
                                MIN(reply->yhot, reply->height - 1u), rgba);

@@ -62,12 +62,13 @@ class Line:
 class OurSystem:
     """with OurSystem(['--x11', ':7']) as ours: client = ours.client(); client.do('wait-live')"""
 
-    def __init__(self, streamer_options, environment=None, wrap=(), gateway_options=()):
-        """wrap: words in front of the streamer's command, such as ['perf', 'stat', '--']."""
+    def __init__(self, streamer_options, environment=None, wrap=(), gateway_options=(), machine=None):
+        """wrap: words in front of the streamer's command, such as ['perf', 'stat', '--'].
+        machine: a Machine of machine.py to show instead of what the options name."""
+        self.machine = machine
         self.streamer_options, self.environment = list(streamer_options), environment
         self.wrap, self.gateway_options = list(wrap), list(gateway_options)
         self.tickets, self.clients, self.status, self.count = {}, [], {}, 0
-        self.displays = []  # descriptors that came for {"type":"display"}
 
     def __enter__(self):
         self.holder = Folder()
@@ -90,6 +91,9 @@ class OurSystem:
         self.streamer.wait_line('main: ready')
         self.control.serve(f'{self.folder}/streamer.sock')
         wait_for(lambda: self.status, what='status of the streamer')
+        if self.machine:
+            self.control.send({'type': 'display', 'kind': self.machine.display})
+            wait_for(lambda: self.status.get('width', 0) > 0, what='a picture of the machine')
         return self
 
     def __exit__(self, *_):
@@ -108,13 +112,15 @@ class OurSystem:
 
     def pids(self):
         """What a server's processor time is made of."""
-        return {'streamer': self.streamer.pid, 'gateway': self.gateway.pid}
+        pids = {'streamer': self.streamer.pid, 'gateway': self.gateway.pid}
+        return {**pids, 'qemu': self.machine.pid} if self.machine else pids
 
     def _from_streamer(self, message, fds):
         if message['type'] == 'status':
             self.status = message
         elif message['type'] == 'display':
-            self.displays += fds
+            for fd in fds:
+                self.machine.take_display(fd)
 
     def _from_gateway(self, message, _fds):
         if message['type'] == 'redeem':

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A machine that is shown over SPICE: the client's picture is QEMU's own, with virtio and with QXL."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, 'lib'), os.path.join(HERE, '../bench/lib')]
+from machine import Machine
+from oursystem import OurSystem
+from picture import read_png
+from tap import Tap
+from vedette import Folder, wait_for
+
+
+def same_picture(client, machine, path):
+    """None when both are equal within a while; the guest may still be drawing."""
+    difference = [None]
+
+    def equal():
+        client.do('wait-settled 200 20000')
+        client.do(f'dump {path}')
+        difference[0] = read_png(path).difference(machine.screendump())
+        return difference[0] is None
+
+    try:
+        wait_for(equal, 20, 'equal pictures')
+    except TimeoutError:
+        pass
+    return difference[0]
+
+
+def changed(client, before, path):
+    client.do('wait-settled 200 20000')
+    client.do(f'dump {path}')
+    return read_png(path).difference(before)
+
+
+def work(tap, folder, gpu):
+    os.mkdir(folder)
+    path = f'{folder}/picture.png'
+    machine = Machine(folder, 'spice', gpu)
+    try:
+        if gpu == 'virtio':
+            machine.wait_ready()
+        with OurSystem([], machine=machine) as ours:
+            client = ours.client()
+            client.do('wait-live 60000', 70)
+            tap.equal(same_picture(client, machine, path), None, f'{gpu}: the first picture equals the screendump')
+            before = read_png(path)
+            tap.ok(before.colours() > 1, f'{gpu}: and is no blank screen')
+            if gpu == 'virtio':
+                client.do('type Hello over SPICE 42!')
+                wait_for(lambda: changed(client, before, path), 20, 'typed text on the screen')
+                tap.equal(same_picture(client, machine, path), None, f'{gpu}: typed text, equal to the screendump')
+                typed = read_png(path)
+                client.do('move 123 234')
+                client.do('click 1')
+                client.do('wheel 0 120')
+                wait_for(lambda: changed(client, typed, path), 20, 'the pointer on the screen')
+                tap.equal(same_picture(client, machine, path), None, f'{gpu}: pointer, button and wheel, equal to the screendump')
+                client.do(f'cursor {folder}/cursor.png')
+                tap.ok(read_png(f'{folder}/cursor.png').colours() > 1, f'{gpu}: the cursor shape has come')
+            tap.ok(ours.streamer.alive(), f'{gpu}: the jail let all of it pass')
+            machine.stop()
+            wait_for(lambda: not ours.status['display'], what='the display to be lost')
+            tap.ok('SPICE' in ours.status['text'], f'{gpu}: a machine that ends is told: {ours.status["text"]}')
+            if tap.failed:
+                tap.note(ours.streamer.log()[-3000:])
+    finally:
+        machine.stop()
+
+
+def main():
+    tap = Tap()
+    with Folder() as folder:
+        for gpu in ('virtio', 'qxl'):
+            work(tap, f'{folder}/{gpu}', gpu)
+    tap.done()
+
+
+main()
