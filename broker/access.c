@@ -40,3 +40,24 @@ broker_access_check(const struct broker_pool *pool, const char *user, broker_mem
     g_snprintf(access.text, sizeof(access.text), "Allow=%s admits '%s'", entry, user);
     return access;
 }
+
+static bool
+names_group(GPtrArray *list)
+{
+    guint i;
+
+    for (i = 0; i < list->len; i++) {
+        const char *entry = g_ptr_array_index(list, i);
+
+        if (entry[0] == '@') {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+broker_access_wants_groups(const struct broker_pool *pool)
+{
+    return names_group(pool->allow) || names_group(pool->deny);
+}

@@ -22,13 +22,7 @@ struct broker_access {
 struct broker_access broker_access_check(const struct broker_pool *pool, const char *user,
                                          broker_member_fn member, void *user_data);
 
-/*
- * A broker_member_fn over the system's groups (NSS); user_data is a struct broker_groups, which
- * remembers an answer for a short time.
- */
-struct broker_groups;
-struct broker_groups *broker_groups_new(void);
-void broker_groups_free(struct broker_groups *groups); /* accepts NULL */
-bool broker_groups_member(const char *user, const char *group, void *groups);
+/* True when a rule of the pool names a group, so that groups decide. */
+bool broker_access_wants_groups(const struct broker_pool *pool);
 
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "broker/change.h"
+#include "broker/groups.h"
 #include "broker/hosts.h"
 #include "broker/jsonget.h"
 #include "broker/name.h"
@@ -22,6 +23,7 @@
 struct admin {
     struct broker_admin *owner; /* borrowed */
     struct vdp_channel_conn *conn;
+    guint64 serial;    /* names it for answers that come later */
     guint shutdown_id; /* the time-out of a shutdown that waits, or 0 */
 };
 
@@ -29,6 +31,15 @@ struct broker_admin {
     struct broker *broker; /* borrowed */
     GSource *accept;
     GPtrArray *items; /* struct admin * */
+    guint64 next_serial;
+};
+
+/* A why whose user's groups are being looked up. */
+struct question {
+    struct broker_admin *owner; /* borrowed; outlives it */
+    guint64 serial;
+    char user[STORE_NAME_MAX + 1];
+    char pool[STORE_NAME_MAX + 1];
 };
 
 typedef json_t *(*verb_fn)(struct broker *broker, const json_t *message);
@@ -153,19 +164,44 @@ verb_reload(struct broker *broker, const json_t *message)
     return pools_reply(broker->pools);
 }
 
-static json_t *
-verb_why(struct broker *broker, const json_t *message)
+static void
+on_groups_known(void *user_data)
 {
-    char user[STORE_NAME_MAX + 1];
-    char pool[STORE_NAME_MAX + 1];
-    json_t *reply;
+    struct question *question = user_data;
+    struct broker_admin *owner = question->owner;
+    guint i;
 
-    if (!broker_json_text(message, "user", user, sizeof(user)) || !broker_user_is_valid(user) ||
-        !broker_json_text(message, "pool", pool, sizeof(pool))) {
-        return error_new("bad-request", "a user and a pool are wanted");
+    for (i = 0; i < owner->items->len; i++) {
+        struct admin *admin = g_ptr_array_index(owner->items, i);
+        json_t *reply;
+
+        if (admin->serial == question->serial) {
+            reply = broker_report_why(owner->broker, question->user, question->pool);
+            vdp_channel_send(
+                admin->conn,
+                reply != NULL ? reply : error_new("not-found", "there is no such pool"), -1);
+            break;
+        }
     }
-    reply = broker_report_why(broker, user, pool);
-    return reply != NULL ? reply : error_new("not-found", "there is no such pool");
+    g_free(question);
+}
+
+static void
+begin_why(struct admin *admin, const json_t *message)
+{
+    struct question *question = g_new0(struct question, 1);
+
+    if (!broker_json_text(message, "user", question->user, sizeof(question->user)) ||
+        !broker_user_is_valid(question->user) ||
+        !broker_json_text(message, "pool", question->pool, sizeof(question->pool))) {
+        vdp_channel_send(admin->conn, error_new("bad-request", "a user and a pool are wanted"), -1);
+        g_free(question);
+        return;
+    }
+    question->owner = admin->owner;
+    question->serial = admin->serial;
+    broker_groups_ask(admin->owner->broker->groups, question->user, on_groups_known, question,
+                      g_free);
 }
 
 static json_t *
@@ -264,7 +300,6 @@ static const struct {
 } verbs[] = {
     {"status", verb_status},
     {"verify", verb_verify},
-    {"why", verb_why},
     {"host-list", verb_host_list},
     {"host-token", verb_host_token},
     {"host-drain", verb_host_drain},
@@ -342,6 +377,10 @@ on_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_da
         begin_shutdown(admin, message);
         return;
     }
+    if (strcmp(type, "why") == 0) {
+        begin_why(admin, message);
+        return;
+    }
     for (i = 0; i < G_N_ELEMENTS(verbs); i++) {
         if (strcmp(verbs[i].name, type) == 0) {
             vdp_channel_send(conn, verbs[i].run(broker, message), -1);
@@ -371,6 +410,7 @@ on_accepted(int fd, void *user_data)
     uid_t uid;
 
     admin->owner = owner;
+    admin->serial = ++owner->next_serial;
     admin->conn = vdp_channel_new(fd, NULL, &events, admin);
     uid = vdp_channel_peer_uid(admin->conn);
     if ((uid != 0 && uid != geteuid()) || owner->items->len >= BROKER_MAX_ADMINS) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/api.h"
 
+#include "broker/groups.h"
 #include "broker/login.h"
 #include "broker/session.h"
 #include "protocol/base/clock.h"
@@ -56,6 +57,47 @@ answer_known(struct broker *broker, const struct broker_api_request *request, co
     }
 }
 
+/* A call whose user's groups are being looked up. */
+struct waiting {
+    struct broker *broker; /* borrowed; outlives it */
+    struct broker_api_request request;
+    struct broker_reply *reply;
+    char user[STORE_NAME_MAX + 1];
+};
+
+static void
+free_waiting(gpointer data)
+{
+    struct waiting *waiting = data;
+
+    broker_api_request_wipe(&waiting->request);
+    broker_reply_free(waiting->reply);
+    g_free(waiting);
+}
+
+static void
+on_groups_known(void *user_data)
+{
+    struct waiting *waiting = user_data;
+
+    answer_known(waiting->broker, &waiting->request, waiting->user,
+                 g_steal_pointer(&waiting->reply));
+    free_waiting(waiting);
+}
+
+static void
+answer_with_groups(struct broker *broker, const struct broker_api_request *request,
+                   const char *user, struct broker_reply *reply)
+{
+    struct waiting *waiting = g_new0(struct waiting, 1);
+
+    waiting->broker = broker;
+    waiting->request = *request;
+    waiting->reply = reply;
+    g_strlcpy(waiting->user, user, sizeof(waiting->user));
+    broker_groups_ask(broker->groups, user, on_groups_known, waiting, free_waiting);
+}
+
 /* The calls that want a login. */
 static void
 answer_user(struct broker *broker, const struct broker_api_request *request,
@@ -75,6 +117,8 @@ answer_user(struct broker *broker, const struct broker_api_request *request,
                            "The system cannot read its state right now.");
     } else if (result == STORE_NONE) {
         broker_reply_error(reply, 401, "login", "Log in first.");
+    } else if (request->call == BROKER_API_POOLS || request->call == BROKER_API_CONNECT) {
+        answer_with_groups(broker, request, user, reply);
     } else {
         answer_known(broker, request, user, reply);
     }

@@ -8,6 +8,7 @@
 #include "broker/admin.h"
 #include "broker/change.h"
 #include "broker/gateways.h"
+#include "broker/groups.h"
 #include "broker/hosts.h"
 #include "broker/login.h"
 #include "broker/poolfile.h"
@@ -138,6 +139,13 @@ broker_close_desktops(struct broker *broker)
 struct broker_access
 broker_may_use(struct broker *broker, const struct broker_pool *pool, const char *user)
 {
+    struct broker_access access = {.allowed = false};
+
+    /* A Deny=@group must not be passed because a directory did not answer. */
+    if (broker_access_wants_groups(pool) && !broker_groups_are_known(broker->groups, user)) {
+        g_snprintf(access.text, sizeof(access.text), "the groups of '%s' cannot be read now", user);
+        return access;
+    }
     return broker_access_check(pool, user, broker_groups_member, broker->groups);
 }
 

@@ -77,7 +77,7 @@ bool broker_reload(struct broker *broker);
 /* Ends every session and stops every desktop. */
 void broker_close_desktops(struct broker *broker);
 
-/* Whether user may use pool. */
+/* Whether user may use pool. Where groups decide, broker_groups_ask() comes before. */
 struct broker_access broker_may_use(struct broker *broker, const struct broker_pool *pool,
                                     const char *user);
 

@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/access.h"
+#include "broker/groups.h"
 
+#include <errno.h>
+#include <gio/gio.h>
 #include <grp.h>
 #include <pwd.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "protocol/base/clock.h"
+#include "protocol/base/log.h"
 
+#define MODULE      "groups"
 #define MAX_GROUPS  1024
 #define MAX_CACHED  1024u
+#define MAX_WAITING 1024u
 #define CACHE_US    (INT64_C(10) * 1000 * 1000)
 #define BUFFER_SIZE (64u * 1024u)
-
-struct broker_groups {
-    GHashTable *users; /* name to struct membership */
-};
+#define BUFFER_MAX  (8u * 1024u * 1024u) /* a group's entry lists all its members */
 
 struct membership {
-    GHashTable *names; /* groups by name */
+    GHashTable *names; /* groups by name; NULL: they cannot be read */
     int64_t read_us;
+};
+
+struct waiting {
+    char *user;
+    broker_groups_fn known;
+    void *user_data;
+    GDestroyNotify destroy;
+};
+
+struct broker_groups {
+    GHashTable *users;    /* name to struct membership */
+    GHashTable *underway; /* names that are being looked up */
+    GPtrArray *waiting;   /* struct waiting *, first come first */
+    GCancellable *cancellable;
 };
 
 static void
@@ -27,8 +42,20 @@ membership_free(gpointer data)
 {
     struct membership *membership = data;
 
-    g_hash_table_unref(membership->names);
+    g_clear_pointer(&membership->names, g_hash_table_unref);
     g_free(membership);
+}
+
+static void
+waiting_free(gpointer data)
+{
+    struct waiting *waiting = data;
+
+    if (waiting->user_data != NULL && waiting->destroy != NULL) {
+        waiting->destroy(waiting->user_data);
+    }
+    g_free(waiting->user);
+    g_free(waiting);
 }
 
 struct broker_groups *
@@ -37,6 +64,9 @@ broker_groups_new(void)
     struct broker_groups *groups = g_new0(struct broker_groups, 1);
 
     groups->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, membership_free);
+    groups->underway = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    groups->waiting = g_ptr_array_new_with_free_func(waiting_free);
+    groups->cancellable = g_cancellable_new();
     return groups;
 }
 
@@ -44,61 +74,194 @@ void
 broker_groups_free(struct broker_groups *groups)
 {
     if (groups != NULL) {
+        g_cancellable_cancel(groups->cancellable);
+        g_object_unref(groups->cancellable);
+        g_ptr_array_unref(groups->waiting);
+        g_hash_table_unref(groups->underway);
         g_hash_table_unref(groups->users);
         g_free(groups);
     }
 }
 
-/*
- * A user that only PAM knows has no primary group; getgrouplist() still finds the groups that list
- * the name as a member.
- */
-static struct membership *
-read_membership(const char *user)
+/* The name of a group, for g_free(); NULL with 0 in *ret_error when there is none by that id. */
+static char *
+group_name(gid_t id, int *ret_error)
 {
-    struct membership *membership = g_new0(struct membership, 1);
+    size_t size = BUFFER_SIZE;
+    struct group group;
+    struct group *found = NULL;
+    char *name = NULL;
+
+    do {
+        char *buffer = g_malloc(size);
+
+        *ret_error = getgrgid_r(id, &group, buffer, size, &found);
+        if (*ret_error == 0 && found != NULL) {
+            name = g_strdup(group.gr_name);
+        }
+        g_free(buffer);
+        size *= 2;
+    } while (*ret_error == ERANGE && size <= BUFFER_MAX);
+    return name;
+}
+
+/* The primary group of a user that the system knows; a user that only PAM knows has none. */
+static gid_t
+primary_group(const char *user)
+{
     char *buffer = g_malloc(BUFFER_SIZE);
-    gid_t *ids = g_new(gid_t, MAX_GROUPS);
     struct passwd entry;
     struct passwd *found = NULL;
     gid_t primary = (gid_t)-1;
-    int count = MAX_GROUPS;
-    int i;
 
-    membership->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    membership->read_us = vd_monotonic_us();
     if (getpwnam_r(user, &entry, buffer, BUFFER_SIZE, &found) == 0 && found != NULL) {
         primary = entry.pw_gid;
     }
-    if (getgrouplist(user, primary, ids, &count) < 0) {
-        count = 0; /* more groups than anyone can mean: none counts */
-    }
-    for (i = 0; i < count; i++) {
-        struct group group;
-        struct group *named = NULL;
+    g_free(buffer);
+    return primary;
+}
 
-        if (ids[i] != (gid_t)-1 && getgrgid_r(ids[i], &group, buffer, BUFFER_SIZE, &named) == 0 &&
-            named != NULL) {
-            g_hash_table_add(membership->names, g_strdup(group.gr_name));
+/* The set of names, or NULL when one cannot be read: a Deny may hang on it. */
+static GHashTable *
+read_names(const char *user)
+{
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    gid_t *ids = g_new(gid_t, MAX_GROUPS);
+    gid_t primary = primary_group(user);
+    int count = MAX_GROUPS;
+    bool good = getgrouplist(user, primary, ids, &count) >= 0;
+    int i;
+
+    for (i = 0; good && i < count; i++) {
+        int error = 0;
+        char *name = ids[i] == (gid_t)-1 ? NULL : group_name(ids[i], &error);
+
+        good = error == 0;
+        if (name != NULL) {
+            g_hash_table_add(names, name);
         }
     }
     g_free(ids);
-    g_free(buffer);
-    return membership;
+    if (!good) {
+        g_clear_pointer(&names, g_hash_table_unref);
+    }
+    return names;
+}
+
+static void
+look_up(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    GHashTable *names = read_names(data);
+
+    (void)source;
+    (void)cancellable;
+    if (names != NULL) {
+        g_task_return_pointer(task, names, (GDestroyNotify)g_hash_table_unref);
+    } else {
+        g_task_return_new_error(task, G_IO_ERROR, G_IO_ERROR_FAILED, "no groups");
+    }
+}
+
+/* Calls those who wait for user; they may ask again, or for others, meanwhile. */
+static void
+tell_waiting(struct broker_groups *groups, const char *user)
+{
+    GPtrArray *told = g_ptr_array_new_with_free_func(waiting_free);
+    guint i = 0;
+
+    while (i < groups->waiting->len) {
+        const struct waiting *waiting = g_ptr_array_index(groups->waiting, i);
+
+        if (g_strcmp0(waiting->user, user) == 0) {
+            g_ptr_array_add(told, g_ptr_array_steal_index(groups->waiting, i));
+        } else {
+            i++;
+        }
+    }
+    for (i = 0; i < told->len; i++) {
+        struct waiting *waiting = g_ptr_array_index(told, i);
+
+        waiting->known(g_steal_pointer(&waiting->user_data));
+    }
+    g_ptr_array_unref(told);
+}
+
+static void
+on_looked_up(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    struct broker_groups *groups = user_data;
+    const char *user = g_task_get_task_data(G_TASK(result));
+    GError *error = NULL;
+    GHashTable *names = g_task_propagate_pointer(G_TASK(result), &error);
+    struct membership *membership;
+
+    (void)source;
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        g_error_free(error);
+        return; /* groups is no more */
+    }
+    if (error != NULL) {
+        vd_warning(MODULE, "the groups of '%s' cannot be read; rules with groups refuse", user);
+        g_error_free(error);
+    }
+    if (g_hash_table_size(groups->users) >= MAX_CACHED) {
+        g_hash_table_remove_all(groups->users);
+    }
+    membership = g_new0(struct membership, 1);
+    membership->names = names;
+    membership->read_us = vd_monotonic_us();
+    g_hash_table_insert(groups->users, g_strdup(user), membership);
+    g_hash_table_remove(groups->underway, user);
+    tell_waiting(groups, user);
+}
+
+static const struct membership *
+find_fresh(const struct broker_groups *groups, const char *user)
+{
+    const struct membership *membership = g_hash_table_lookup(groups->users, user);
+
+    return membership != NULL && vd_monotonic_us() - membership->read_us <= CACHE_US ? membership
+                                                                                     : NULL;
+}
+
+void
+broker_groups_ask(struct broker_groups *groups, const char *user, broker_groups_fn known,
+                  void *user_data, GDestroyNotify destroy)
+{
+    struct waiting *waiting;
+    GTask *task;
+
+    if (find_fresh(groups, user) != NULL || groups->waiting->len >= MAX_WAITING) {
+        known(user_data); /* with too many before it, it is refused where groups decide */
+        return;
+    }
+    waiting = g_new0(struct waiting, 1);
+    waiting->user = g_strdup(user);
+    waiting->known = known;
+    waiting->user_data = user_data;
+    waiting->destroy = destroy;
+    g_ptr_array_add(groups->waiting, waiting);
+    if (g_hash_table_add(groups->underway, g_strdup(user))) {
+        task = g_task_new(NULL, groups->cancellable, on_looked_up, groups);
+        g_task_set_task_data(task, g_strdup(user), g_free);
+        g_task_run_in_thread(task, look_up);
+        g_object_unref(task);
+    }
+}
+
+bool
+broker_groups_are_known(const struct broker_groups *groups, const char *user)
+{
+    const struct membership *membership = find_fresh(groups, user);
+
+    return membership != NULL && membership->names != NULL;
 }
 
 bool
 broker_groups_member(const char *user, const char *group, void *user_data)
 {
-    struct broker_groups *groups = user_data;
-    struct membership *membership = g_hash_table_lookup(groups->users, user);
+    const struct membership *membership = find_fresh(user_data, user);
 
-    if (membership == NULL || vd_monotonic_us() - membership->read_us > CACHE_US) {
-        if (g_hash_table_size(groups->users) >= MAX_CACHED) {
-            g_hash_table_remove_all(groups->users);
-        }
-        membership = read_membership(user);
-        g_hash_table_insert(groups->users, g_strdup(user), membership);
-    }
-    return g_hash_table_contains(membership->names, group);
+    return membership != NULL && membership->names != NULL &&
+           g_hash_table_contains(membership->names, group);
 }

@@ -42,7 +42,7 @@ my @third_party = (
 
 # The C library and the kernel, by name: anything else in a pure folder is a third party.
 my $libc = qr{^(?:(?:sys|linux|netinet|arpa|net|asm)/[\w/.-]+
-    |assert|ctype|dirent|endian|errno|fcntl|fnmatch|getopt|glob|grp|inttypes|libgen|limits|locale|math
+    |assert|ctype|dirent|endian|errno|fcntl|fnmatch|getopt|glob|grp|inttypes|libgen|limits|locale|malloc|math
     |netdb|poll|pthread|pwd|sched|setjmp|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint
     |stdio|stdlib|string|strings|syslog|termios|threads|time|unistd|wchar)(?:\.h)?$}x;
 my %pure = (

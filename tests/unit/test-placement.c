@@ -5,6 +5,7 @@
 
 #include "broker-fixture.h"
 #include "broker/access.h"
+#include "broker/groups.h"
 
 struct world {
     struct broker_model *model;
@@ -182,16 +183,46 @@ test_access(struct world *w, gconstpointer data)
 }
 
 static void
+set_flag(void *user_data)
+{
+    *(bool *)user_data = true;
+}
+
+static void
+never(void *user_data)
+{
+    (void)user_data;
+    g_assert_not_reached();
+}
+
+static void
+learn(struct broker_groups *groups, const char *user)
+{
+    bool known = false;
+
+    broker_groups_ask(groups, user, set_flag, &known, NULL);
+    while (!known) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+}
+
+static void
 test_system_groups(struct world *w, gconstpointer data)
 {
     struct broker_groups *groups = broker_groups_new();
 
     (void)w;
     (void)data;
-    g_assert_true(broker_groups_member("root", "root", groups));
+    g_assert_false(broker_groups_are_known(groups, "root"));
+    g_assert_false(broker_groups_member("root", "root", groups)); /* nothing is guessed */
+    learn(groups, "root");
+    g_assert_true(broker_groups_are_known(groups, "root"));
     g_assert_true(broker_groups_member("root", "root", groups));
     g_assert_false(broker_groups_member("root", "no-such-group", groups));
+    learn(groups, "no-such-user");
     g_assert_false(broker_groups_member("no-such-user", "root", groups));
+    /* One that still waits at the end is destroyed, not called. */
+    broker_groups_ask(groups, "daemon", never, g_strdup("waits"), g_free);
     broker_groups_free(groups);
 }
 
