@@ -68,7 +68,7 @@ function replay(name) {
       const bgrx = memory.subarray(codec.vedette_pixels(), codec.vedette_pixels() + pixels);
       const rgba = memory.subarray(codec.vedette_rgba(), codec.vedette_rgba() + pixels);
       const digest = createHash('sha256').update(bgrx).digest('hex').slice(0, 16);
-      if (error !== 0 || digest !== digests[frame] || !rgbaFits(bgrx, rgba)) {
+      if (error !== 0 || codec.vedette_verdict() === 2 || digest !== digests[frame] || !rgbaFits(bgrx, rgba)) {
         wrong ||= `frame ${frame}: error ${error}, digest ${digest}, expected ${digests[frame]}`;
       }
       frame += 1;

@@ -340,12 +340,13 @@ command_stats(struct headless *headless, char **words, unsigned count)
     (void)words;
     (void)count;
     script_answer(headless,
-                  json_pack("{s:b, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:I}", "ok", 1, "frames",
-                            (json_int_t)stats.frames, "bytes_in", (json_int_t)stats.bytes_in,
-                            "decode_us", (json_int_t)stats.decode_us, "rtt_us", (int)stats.rtt_us,
-                            "capture_us", (int)stats.capture_us, "login_ms",
-                            (json_int_t)headless->login_ms, "connect_ms", (json_int_t)times.connect,
-                            "first_frame_ms", (json_int_t)times.first_frame, "settled_ms",
+                  json_pack("{s:b, s:I, s:i, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:I}", "ok", 1,
+                            "frames", (json_int_t)stats.frames, "mismatches", (int)stats.mismatches,
+                            "bytes_in", (json_int_t)stats.bytes_in, "decode_us",
+                            (json_int_t)stats.decode_us, "rtt_us", (int)stats.rtt_us, "capture_us",
+                            (int)stats.capture_us, "login_ms", (json_int_t)headless->login_ms,
+                            "connect_ms", (json_int_t)times.connect, "first_frame_ms",
+                            (json_int_t)times.first_frame, "settled_ms",
                             (json_int_t)times.settled));
 }
 

@@ -64,6 +64,7 @@ session_drop_stream(struct client_session *session)
     session->ended.bytes_in += stats->bytes_in;
     session->ended.frames += stats->frames;
     session->ended.decode_us += stats->decode_us;
+    session->ended.mismatches += stats->mismatches;
     client_stream_free(session->stream);
     session->stream = NULL;
 }
@@ -452,6 +453,7 @@ client_session_stats(const struct client_session *session)
     sum.bytes_in += stats->bytes_in;
     sum.frames += stats->frames;
     sum.decode_us += stats->decode_us;
+    sum.mismatches += stats->mismatches;
     sum.rtt_us = stats->rtt_us;
     sum.capture_us = stats->capture_us;
     return sum;

@@ -86,6 +86,17 @@ record_surface(struct client_stream *stream, const struct vdp_record *record)
     return 0;
 }
 
+/* The picture is not what the host believes: counted and mended, never hidden. */
+static void
+record_mismatch(struct client_stream *stream)
+{
+    struct vdp_buffer buffer = {0};
+
+    stream->stats.mismatches++;
+    vdp_put_refresh(&buffer);
+    stream_send(stream, &buffer, VDP_CHANNEL_DISPLAY);
+}
+
 static int
 record_frame(struct client_stream *stream, const struct vdp_record *record)
 {
@@ -103,6 +114,8 @@ record_frame(struct client_stream *stream, const struct vdp_record *record)
     r = vdp_decoder_frame(stream->decoder, head.ops, head.ops_size, frame.key, &frame.dirty);
     if (r < 0)
         return r;
+    if (vdp_decoder_verdict(stream->decoder) == VDP_VERDICT_WRONG)
+        record_mismatch(stream);
     frame.id = head.id;
     frame.input_serial = head.input_serial;
     frame.settled = (head.flags & VDP_FRAME_SETTLED) != 0;

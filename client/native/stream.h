@@ -46,8 +46,10 @@ struct client_frame {
 struct client_stream_stats {
     uint64_t bytes_in;
     uint64_t frames;
-    uint64_t decode_us;  /* sum */
-    unsigned rtt_us;     /* last; 0 before the first PONG */
+    uint64_t decode_us; /* sum */
+    unsigned
+        mismatches;  /* pictures that differed from the host's digest; each was asked for anew */
+    unsigned rtt_us; /* last; 0 before the first PONG */
     unsigned capture_us; /* last: damage to encoded at the host */
 };
 

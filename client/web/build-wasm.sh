@@ -7,6 +7,9 @@ dir=${1:?usage: build-wasm.sh DIR}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 "$top/client/web/fetch-zstd.sh" "$dir"
 zstd=$dir/zstd/lib
+# The digest's header alone: the rest of the system's headers is not for wasm32.
+mkdir -p "$dir/xxhash"
+cp "$(pkg-config --variable=includedir libxxhash)/xxhash.h" "$dir/xxhash/"
 
 # Only the decompressor; no assembler, no legacy formats, no tracing.
 set -- "$zstd"/common/entropy_common.c "$zstd"/common/error_private.c \
@@ -14,9 +17,9 @@ set -- "$zstd"/common/entropy_common.c "$zstd"/common/error_private.c \
 	"$zstd"/decompress/huf_decompress.c "$zstd"/decompress/zstd_ddict.c \
 	"$zstd"/decompress/zstd_decompress.c "$zstd"/decompress/zstd_decompress_block.c \
 	"$top"/protocol/wire/reader.c "$top"/protocol/codec/cache.c "$top"/protocol/codec/copy-apply.c \
-	"$top"/protocol/codec/decoder.c "$top"/protocol/codec/predict.c "$top"/protocol/codec/tiles.c "$top"/client/web/codec-wasm.c
+	"$top"/protocol/codec/decoder.c "$top"/protocol/codec/digest.c "$top"/protocol/codec/predict.c "$top"/protocol/codec/tiles.c "$top"/client/web/codec-wasm.c
 
 ${WASM_CC:-clang-14} --target=wasm32-wasi -mexec-model=reactor -std=gnu11 -O3 -flto -DNDEBUG \
-	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -I"$zstd" -I"$top" \
+	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -I"$dir/xxhash" -I"$zstd" -I"$top" \
 	-Wl,--max-memory=536870912 -Wl,--strip-all "$@" -o "$dir/codec.wasm.new"
 mv "$dir/codec.wasm.new" "$dir/codec.wasm"

@@ -23,6 +23,7 @@ static uint8_t *rgba; /* the picture as ImageData wants it */
 EXPORT("vedette_input") uint8_t *vedette_input(size_t size);
 EXPORT("vedette_resize") int vedette_resize(unsigned width, unsigned height);
 EXPORT("vedette_frame") int vedette_frame(size_t size, int key);
+EXPORT("vedette_verdict") int vedette_verdict(void);
 EXPORT("vedette_pixels") const uint8_t *vedette_pixels(void);
 EXPORT("vedette_rgba") const uint8_t *vedette_rgba(void);
 EXPORT("vedette_dirty_tiles") const uint32_t *vedette_dirty_tiles(void);
@@ -134,6 +135,13 @@ vedette_frame(size_t size, int key)
         convert(rect);
     }
     return 0;
+}
+
+/* What the digest of the last frame said: 0 none, 1 right, 2 wrong: send REFRESH. */
+int
+vedette_verdict(void)
+{
+    return decoder != NULL ? (int)vdp_decoder_verdict(decoder) : 0;
 }
 
 /* The picture as the decoder holds it, B G R X. */

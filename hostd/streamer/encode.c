@@ -6,6 +6,8 @@
 #include "protocol/base/clock.h"
 #include "protocol/codec/codec.h"
 
+#define DIGEST_INTERVAL_US 5000000
+
 struct streamer_encode {
     streamer_encoded_fn encoded;
     void *user_data;
@@ -19,6 +21,7 @@ struct streamer_encode {
     uint16_t width, height; /* of the encoder's surface */
     struct streamer_shadow *shadow;
     bool reset;
+    int64_t digest_us; /* when the last digest was sent */
     struct streamer_encode_result result;
 };
 
@@ -58,6 +61,9 @@ encode_picture(struct streamer_encode *encode)
     if (tiles < 0) {
         return tiles;
     }
+    if (start_us - encode->digest_us >= DIGEST_INTERVAL_US) {
+        vdp_encoder_ask_digest(encode->encoder);
+    }
     image = (struct vdp_image){encode->picture.pixels, (size_t)encode->picture.width * 4,
                                encode->picture.width, encode->picture.height};
     tiles = vdp_encoder_frame(encode->encoder, &image, damage.rects, damage.count, &result->ops,
@@ -65,6 +71,9 @@ encode_picture(struct streamer_encode *encode)
     if (tiles < 0) {
         /* The encoder and the client may differ now. */
         vdp_encoder_reset(encode->encoder);
+    }
+    if (stats.has_digest) {
+        encode->digest_us = start_us;
     }
     result->tiles_compared = stats.tiles_compared;
     result->encode_us = (uint32_t)(vd_monotonic_us() - start_us);

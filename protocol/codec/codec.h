@@ -39,7 +39,8 @@ struct vdp_encode_stats {
     uint32_t tiles_sent;   /* pixels or hits */
     uint32_t tiles_copied; /* were right after COPY: nothing else was sent for them */
     uint32_t tiles_hit;    /* of these, the peer had them in its cache */
-    uint32_t tiles_left;   /* did not fit this frame's limit: the next frame takes them unasked */
+    bool has_digest;
+    uint32_t tiles_left; /* did not fit this frame's limit: the next frame takes them unasked */
 };
 
 struct vdp_encoder;
@@ -54,6 +55,12 @@ int vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t hei
 
 /* Forgets all that the peer knows: the next frame is a key frame with a fresh zstd stream. */
 void vdp_encoder_reset(struct vdp_encoder *encoder);
+
+/*
+ * The next frame that changes anything and after which the peer shows exactly the picture carries a
+ * digest of it. Costs 12 bytes and a walk over the picture.
+ */
+void vdp_encoder_ask_digest(struct vdp_encoder *encoder);
 
 /*
  * Appends the operations that bring the peer to image, looking only at tiles that damage touches
@@ -83,6 +90,10 @@ int vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t hei
  */
 int vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key,
                       struct vdp_rect *ret_dirty);
+
+/* What the digest of the last frame said. Wrong: both ends differ; ask for a key frame. */
+enum vdp_verdict { VDP_VERDICT_NONE, VDP_VERDICT_RIGHT, VDP_VERDICT_WRONG };
+enum vdp_verdict vdp_decoder_verdict(const struct vdp_decoder *decoder);
 
 /* The dirty tiles of the last frame: *ret_count indices ty * tiles_across + tx, borrowed. */
 const uint32_t *vdp_decoder_dirty_tiles(const struct vdp_decoder *decoder, size_t *ret_count);

@@ -8,6 +8,7 @@
 
 #include "protocol/codec/cache.h"
 #include "protocol/codec/copy.h"
+#include "protocol/codec/digest.h"
 #include "protocol/codec/predict.h"
 #include "protocol/codec/tiles.h"
 #include "protocol/codec/varint.h"
@@ -28,6 +29,7 @@ struct vdp_decoder {
     uint32_t *list; /* owned; tiles of a ZTILES: number << 1 | predicted */
     struct vdp_received cache;
     bool needs_key;
+    enum vdp_verdict verdict; /* of the last frame */
     uint8_t staging[VDP_TILE_SIZE];
 };
 
@@ -330,6 +332,24 @@ decode_copies(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 }
 
 static int
+decode_digest(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+{
+    struct vdp_reader reader;
+    uint64_t digest;
+
+    vdp_reader_init(&reader, body, size);
+    digest = vdp_reader_u64(&reader);
+    if (vdp_reader_end(&reader) != 0) {
+        return vdp_reader_end(&reader);
+    }
+    decoder->verdict = digest == vdp_digest_picture(decoder->pixels, (size_t)decoder->grid.width *
+                                                                         decoder->grid.height * 4)
+                           ? VDP_VERDICT_RIGHT
+                           : VDP_VERDICT_WRONG;
+    return 0;
+}
+
+static int
 decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key)
 {
     struct vdp_reader reader;
@@ -345,7 +365,8 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
         if (reader.error != 0) {
             return reader.error;
         }
-        if ((kind == VDP_OP_RESET) != (first && key) || (kind == VDP_OP_COPY && !first)) {
+        if ((kind == VDP_OP_RESET) != (first && key) || (kind == VDP_OP_COPY && !first) ||
+            decoder->verdict != VDP_VERDICT_NONE) {
             return VDP_ERR_CORRUPT;
         }
         first = false;
@@ -357,6 +378,8 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             error = decode_tiles(decoder, body, body_size);
         } else if (kind == VDP_OP_COPY) {
             error = decode_copies(decoder, body, body_size);
+        } else if (kind == VDP_OP_DIGEST) {
+            error = decode_digest(decoder, body, body_size);
         } else if (kind == VDP_OP_HIT) {
             error = decode_hits(decoder, body, body_size);
         } else {
@@ -417,6 +440,7 @@ vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, 
     int error;
 
     decoder->dirty_count = 0;
+    decoder->verdict = VDP_VERDICT_NONE;
     if (decoder->pixels == NULL || (decoder->needs_key && !key)) {
         return VDP_ERR_STATE;
     }
@@ -428,6 +452,12 @@ vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, 
         *ret_dirty = bounding_box(decoder);
     }
     return error;
+}
+
+enum vdp_verdict
+vdp_decoder_verdict(const struct vdp_decoder *decoder)
+{
+    return decoder->verdict;
 }
 
 const uint32_t *

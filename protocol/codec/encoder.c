@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "protocol/codec/digest.h"
 #include "protocol/codec/encoder-state.h"
 
 #define LEVEL 1
@@ -97,6 +98,12 @@ void
 vdp_encoder_reset(struct vdp_encoder *encoder)
 {
     encoder->needs_key = true;
+}
+
+void
+vdp_encoder_ask_digest(struct vdp_encoder *encoder)
+{
+    encoder->digest_asked = true;
 }
 
 static void
@@ -230,6 +237,22 @@ all_known(const struct vdp_encoder *encoder)
     return memchr(encoder->known, 0, encoder->grid.count) == NULL;
 }
 
+/* Says what the peer must show now, when it is to show exactly the picture. */
+static bool
+put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out)
+{
+    size_t start;
+
+    if (!encoder->digest_asked || !all_known(encoder)) {
+        return false;
+    }
+    start = vdp_op_begin(out, VDP_OP_DIGEST);
+    vdp_buffer_put_u64(out, vdp_digest_picture(encoder->shadow, (size_t)encoder->grid.width *
+                                                                    encoder->grid.height * 4));
+    encoder->digest_asked = vdp_op_end(out, start) != 0;
+    return !encoder->digest_asked;
+}
+
 int
 vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
                   const struct vdp_rect *damage, size_t damage_count, struct vdp_buffer *out,
@@ -266,6 +289,7 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
         encoder->known[encoder->changed[--left]] = 0;
     }
     encoder->needs_key = false;
+    stats.has_digest = out->size > start && put_digest(encoder, out);
     stats.tiles_sent = differing - stats.tiles_left;
     stats.tiles_copied = changed > differing ? changed - differing : 0;
     *ret_key = key;

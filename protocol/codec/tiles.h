@@ -19,6 +19,7 @@ enum vdp_op {
     VDP_OP_RESET = 2,
     VDP_OP_COPY = 3,
     VDP_OP_HIT = 4,
+    VDP_OP_DIGEST = 6,
 };
 
 #define VDP_OP_HEADER_SIZE 4u                         /* u8 kind, u24 size */

@@ -426,6 +426,9 @@ test_misplaced_operations_are_refused(void)
         {"\2\1\0\0x", 5, true, VDP_ERR_TRAILING},
         {"\2\0\0", 3, true, VDP_ERR_TRUNCATED},
         {"\2\0\0\0\143\0\0\0", 8, true, VDP_ERR_RANGE},
+        {"\2\0\0\0\6\7\0\0digest-", 15, true, VDP_ERR_TRUNCATED},
+        {"\2\0\0\0\6\11\0\0digest---", 17, true, VDP_ERR_TRAILING},
+        {"\2\0\0\0\6\10\0\0digest--\6\10\0\0digest--", 28, true, VDP_ERR_CORRUPT},
         {"\2\0\0\0\4\0\0\0", 8, true, VDP_ERR_TRUNCATED},
         {"\2\0\0\0\4\2\0\0\0\0", 10, true, VDP_ERR_RANGE}, /* the cache is empty */
         {"\2\0\0\0\4\5\0\0\xff\xff\xff\xff\0", 13, true, VDP_ERR_TRUNCATED},
@@ -601,12 +604,13 @@ test_moves_of_any_kind_come_back(void)
     (void)pair_step(&pair, NULL, 0);
     for (i = 0; i < 60; i++) {
         uint8_t *old = g_memdup2(pair.pixels, 700 * 500 * 4);
-        struct vdp_rect from = random_rect(&pair);
-        struct vdp_rect to = random_rect(&pair);
+        struct vdp_rect from = {(uint16_t)g_test_rand_int_range(0, 200),
+                                (uint16_t)g_test_rand_int_range(0, 150), 0, 0};
+        struct vdp_rect to = {
+            (uint16_t)g_test_rand_int_range(0, 200), (uint16_t)g_test_rand_int_range(0, 150),
+            (uint16_t)g_test_rand_int_range(250, 500), (uint16_t)g_test_rand_int_range(200, 350)};
         unsigned row;
 
-        to.width = MIN(from.width, to.width);
-        to.height = MIN(from.height, to.height);
         for (row = 0; row < to.height; row++) {
             memcpy(pixel(&pair, to.x, to.y + row),
                    old + ((size_t)(from.y + row) * 700 + from.x) * 4, to.width * 4u);
@@ -667,6 +671,40 @@ test_copies_outside_the_surface_are_refused(void)
     g_assert_cmpint(decode_copy(whole, 3, false), ==, VDP_ERR_RANGE); /* work without end */
     g_assert_cmpint(decode_copy(whole, 0, false), ==, VDP_ERR_TRUNCATED);
     g_assert_cmpint(decode_copy(whole, 1, true), ==, VDP_ERR_CORRUPT);
+}
+
+static void
+test_a_digest_tells_a_wrong_picture(void)
+{
+    struct pair pair;
+    uint8_t *shown;
+
+    pair_init(&pair, 200, 130);
+    vdp_encoder_ask_digest(pair.encoder);
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_true(pair.stats.has_digest);
+    g_assert_cmpint(vdp_decoder_verdict(pair.decoder), ==, VDP_VERDICT_RIGHT);
+    vdp_encoder_ask_digest(pair.encoder);
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpuint(pair.ops.size, ==, 0); /* nothing changed: nothing is sent */
+    pixel(&pair, 1, 1)[0] ^= 1;
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpint(vdp_decoder_verdict(pair.decoder), ==, VDP_VERDICT_RIGHT);
+    pixel(&pair, 1, 1)[0] ^= 3;
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpint(vdp_decoder_verdict(pair.decoder), ==, VDP_VERDICT_NONE);
+    shown = (uint8_t *)vdp_decoder_image(pair.decoder).pixels;
+    shown[199 * 4] ^= 1; /* as if a tile had gone astray */
+    vdp_encoder_ask_digest(pair.encoder);
+    pixel(&pair, 1, 1)[0] ^= 5;
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 1);
+    g_assert_cmpint(pair_decode(&pair), ==, 0);
+    g_assert_cmpint(vdp_decoder_verdict(pair.decoder), ==, VDP_VERDICT_WRONG);
+    vdp_encoder_reset(pair.encoder);
+    vdp_encoder_ask_digest(pair.encoder);
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpint(vdp_decoder_verdict(pair.decoder), ==, VDP_VERDICT_RIGHT);
+    pair_clear(&pair);
 }
 
 /* Smooth content that zstd alone cannot make smaller is predicted. */
@@ -765,6 +803,7 @@ main(int argc, char **argv)
     g_test_add_func("/codec/moves-of-any-kind-come-back", test_moves_of_any_kind_come_back);
     g_test_add_func("/codec/copies-outside-the-surface-are-refused",
                     test_copies_outside_the_surface_are_refused);
+    g_test_add_func("/codec/a-digest-tells-a-wrong-picture", test_a_digest_tells_a_wrong_picture);
     g_test_add_func("/codec/smooth-tiles-are-predicted", test_smooth_tiles_are_predicted);
     g_test_add_func("/codec/large-pictures-take-several-operations",
                     test_large_pictures_take_several_operations);

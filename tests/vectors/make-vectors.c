@@ -116,6 +116,7 @@ show(struct trace *trace)
                                                (gsize)trace->width * trace->height * 4);
     bool key;
 
+    vdp_encoder_ask_digest(trace->encoder);
     if (vdp_encoder_frame(trace->encoder, &image, NULL, 0, &ops, &key, NULL) < 0) {
         abort();
     }
