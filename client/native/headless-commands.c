@@ -206,6 +206,36 @@ command_key(struct headless *headless, char **words, unsigned count)
 }
 
 static void
+command_tapped(struct headless *headless, const char *failure)
+{
+    if (failure)
+        script_fail(headless, failure);
+    else
+        script_answer(headless, json_pack("{s:b, s:I}", "ok", 1, "seen_us",
+                                          (json_int_t)(headless->frame_us - headless->input_us)));
+}
+
+/* Presses a key and waits for the first change of the picture that the guest made knowing it. */
+static void
+command_tap(struct headless *headless, char **words, unsigned count)
+{
+    uint16_t code = client_key_from_name(words[0]);
+    int64_t timeout_ms = DEFAULT_WAIT_MS;
+    struct client_stream *stream;
+
+    if (!code || (count > 1 && !word_number(words[1], 1, MAX_WAIT_MS, &timeout_ms))) {
+        script_fail(headless, "no such key, or bad number");
+        return;
+    }
+    stream = script_stream(headless);
+    if (!stream)
+        return;
+    headless->wait_serial = client_stream_key(stream, code, true);
+    client_stream_key(stream, code, false);
+    headless_wait_start(headless, HEADLESS_WAIT_ECHO, (unsigned)timeout_ms, command_tapped);
+}
+
+static void
 command_move(struct headless *headless, char **words, unsigned count)
 {
     struct client_stream *stream;
@@ -430,6 +460,7 @@ static const struct command commands[] = {
     {"size", 2, 2, false, true, command_size},
     {"state", 0, 0, false, false, command_state},
     {"stats", 0, 0, false, true, command_stats},
+    {"tap", 1, 2, false, true, command_tap},
     {"type", 1, 1, true, true, command_type},
     {"wait-live", 0, 1, false, true, command_wait_live},
     {"wait-settled", 0, 2, false, true, command_wait_settled},

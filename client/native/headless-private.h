@@ -19,6 +19,7 @@ enum headless_wait {
     HEADLESS_WAIT_LIVE,
     HEADLESS_WAIT_SETTLED,
     HEADLESS_WAIT_SIZE,
+    HEADLESS_WAIT_ECHO,
     HEADLESS_WAIT_END,
 };
 
@@ -46,6 +47,8 @@ struct headless {
     int64_t input_us; /* of the last input sent */
     bool settled;     /* the last frame was flagged so */
     uint64_t frames;
+    uint32_t frame_serial; /* newest input that the last frame knows of */
+    bool frame_changed;    /* the last frame changed the picture */
 
     /* The script. */
     GDataInputStream *input;
@@ -58,6 +61,7 @@ struct headless {
     enum headless_wait wait;
     unsigned wait_quiet_ms;
     uint16_t wait_width, wait_height;
+    uint32_t wait_serial;
     guint wait_timer;
     guint quiet_timer;
     void (*waited)(struct headless *headless, const char *failure); /* NULL: it came true */

@@ -66,6 +66,15 @@ wait_check_size(struct headless *headless)
         wait_finish(headless, NULL);
 }
 
+/* A frame that was captured after the guest had the input, and that shows something new. */
+static void
+wait_check_echo(struct headless *headless)
+{
+    if (headless->frame_us > headless->input_us && headless->frame_changed &&
+        (int32_t)(headless->frame_serial - headless->wait_serial) >= 0)
+        wait_finish(headless, NULL);
+}
+
 void
 headless_wait_check(struct headless *headless)
 {
@@ -89,6 +98,9 @@ headless_wait_check(struct headless *headless)
         return;
     case HEADLESS_WAIT_SIZE:
         wait_check_size(headless);
+        return;
+    case HEADLESS_WAIT_ECHO:
+        wait_check_echo(headless);
         return;
     case HEADLESS_WAIT_END:
     case HEADLESS_WAIT_NONE:

@@ -258,6 +258,8 @@ session_frame(const struct client_frame *frame, void *user_data)
     headless->frame_us = vd_monotonic_us();
     headless->settled = frame->settled;
     headless->frames++;
+    headless->frame_serial = frame->input_serial;
+    headless->frame_changed = frame->dirty.width > 0;
     client_stream_presented(client_session_stream(headless->session));
     headless_wait_check(headless);
 }

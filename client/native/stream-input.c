@@ -13,17 +13,18 @@ input_time(void)
     return (uint32_t)vd_monotonic_us();
 }
 
-void
+uint32_t
 client_stream_key(struct client_stream *stream, uint16_t code, bool down)
 {
     struct vdp_buffer buffer = {0};
     struct vdp_key key = {.time_us = input_time(), .code = code, .down = down};
 
     if (!stream->live)
-        return;
+        return 0;
     key.serial = ++stream->serial;
     vdp_put_key(&buffer, &key);
     stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+    return key.serial;
 }
 
 void

@@ -81,7 +81,8 @@ void client_stream_free(struct client_stream *stream); /* accepts NULL */
 void client_stream_presented(struct client_stream *stream);
 
 /* Input; nothing is sent before the stream is live. */
-void client_stream_key(struct client_stream *stream, uint16_t code, bool down);
+/* Returns the serial of the event, 0 when the stream is not live. */
+uint32_t client_stream_key(struct client_stream *stream, uint16_t code, bool down);
 void client_stream_pointer(struct client_stream *stream, uint16_t x, uint16_t y);
 void client_stream_button(struct client_stream *stream, uint8_t button, bool down);
 void client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy);

@@ -208,10 +208,15 @@ class System:
     def machines(self):
         return {pid for pid, name in process_children(self.up.pid) if name.startswith('qemu-system')}
 
-    def client(self, user, pool=None, password=None, options=()):
-        client = Client(self, user, pool, password, options)
+    def client(self, user, pool=None, password=None, options=(), port=None):
+        """port: of a line in front of the gateway."""
+        client = Client(self, user, pool, password, options, port or self.port)
         self.clients.append(client)
         return client
+
+    def end_sessions(self):
+        for session in self.ctl('session', 'list')['sessions']:
+            self.ctl('session', 'end', session['id'])
 
     def screendump(self, desktop):
         """QEMU's own picture of a desktop, by the monitor that is kept for rescue."""
@@ -244,11 +249,11 @@ class System:
 class Client:
     """vedette --headless with a script on its standard input; every command answers one JSON line."""
 
-    def __init__(self, system, user, pool, password, options):
+    def __init__(self, system, user, pool, password, options, port):
         self.system = system
         self.events = []
         read_end, write_end = os.pipe()
-        arguments = [CLIENT, '--headless', '--server', f'localhost:{system.port}', '--ca',
+        arguments = [CLIENT, '--headless', '--server', f'localhost:{port}', '--ca',
                      f'{system.state}/pki/ca.pem', '--user', user]
         if pool:
             arguments += ['--pool', pool]
