@@ -8,6 +8,7 @@
 enum tlv {
     TLV_TILES_ZSTD = 1,
     TLV_PRESENT = 8,
+    TLV_FRAGMENTS = 11,
     TLV_MUST_UNDERSTAND = 0x8000,
     TLV_GREASE = 0x0a0a, /* with any bits 12 to 14; see put_grease() */
 };
@@ -111,6 +112,10 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
         vdp_buffer_put_u16(&tlvs, TLV_PRESENT);
         vdp_buffer_put_u16(&tlvs, 0);
     }
+    if ((message->capabilities & VDP_CAP_FRAGMENTS) != 0) {
+        vdp_buffer_put_u16(&tlvs, TLV_FRAGMENTS);
+        vdp_buffer_put_u16(&tlvs, 0);
+    }
     put_grease(&tlvs, message->nonce);
     if (tlvs.error != 0) {
         vdp_buffer_clear(&tlvs);
@@ -148,6 +153,9 @@ read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
         return 0;
     case TLV_PRESENT:
         *capabilities |= VDP_CAP_PRESENT;
+        return size == 0 ? 0 : VDP_ERR_RANGE;
+    case TLV_FRAGMENTS:
+        *capabilities |= VDP_CAP_FRAGMENTS;
         return size == 0 ? 0 : VDP_ERR_RANGE;
     default:
         return (id & TLV_MUST_UNDERSTAND) != 0 ? VDP_ERR_CRITICAL : 0;

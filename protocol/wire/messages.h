@@ -85,6 +85,7 @@ struct vdp_hello {
 enum vdp_capability {
     VDP_CAP_TILES_ZSTD = 1u << 0, /* TLV 1: windowLog u8 */
     VDP_CAP_PRESENT = 1u << 1,    /* TLV 8: present times in ACK */
+    VDP_CAP_FRAGMENTS = 1u << 7,  /* TLV 11: puts fragments together */
 };
 struct vdp_goaway {
     uint8_t reason;

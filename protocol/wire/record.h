@@ -19,7 +19,9 @@
 #include "protocol/wire/error.h"
 
 #define VDP_RECORD_HEADER_SIZE 8u
-#define VDP_RECORD_CRITICAL    0x02u /* an unknown type closes the connection */
+#define VDP_RECORD_MORE        0x01u /* a fragment; the next record of its channel goes on with it */
+#define VDP_RECORD_CRITICAL    0x02u  /* an unknown type closes the connection */
+#define VDP_FRAGMENT_SIZE      16384u /* bytes of a body that a sender puts into one fragment */
 
 /* Channels order the sender's queue: lower goes first. */
 enum vdp_channel {
@@ -32,10 +34,13 @@ enum vdp_channel {
     VDP_CHANNEL_BULK = 6,
 };
 
+/* Channels from this one on may carry fragments; what is urgent is small. */
+#define VDP_CHANNEL_FRAGMENTS VDP_CHANNEL_DISPLAY
+
 struct vdp_record {
-    uint16_t type;   /* enum vdp_type; unknown types are passed through */
-    uint8_t channel; /* enum vdp_channel */
-    uint8_t flags;
+    uint16_t type;       /* enum vdp_type; unknown types are passed through */
+    uint8_t channel;     /* enum vdp_channel */
+    uint8_t flags;       /* without VDP_RECORD_MORE: a framer hands out whole messages only */
     const uint8_t *body; /* borrowed, see vdp_framer_next(); NULL when size is 0 */
     size_t size;         /* bytes */
 };
@@ -43,8 +48,13 @@ struct vdp_record {
 struct vdp_framer;
 
 /*
- * Refuses bodies above max_body bytes, and above the limit of their type in messages.list.h, before
- * allocating them. NULL when memory is short.
+ * A message may come in several records of the same type, channel and flags, all but the last with
+ * VDP_RECORD_MORE; records of other channels may stand between them. The framer puts the bodies
+ * together, so its user never sees a fragment. An empty fragment that is not the last, another type
+ * or flags in the middle, and fragments on channels below VDP_CHANNEL_FRAGMENTS are VDP_ERR_RANGE.
+ *
+ * Refuses bodies, and sums of fragments, above max_body bytes, and above the limit of their type in
+ * messages.list.h, before allocating them. NULL when memory is short.
  */
 struct vdp_framer *vdp_framer_new(size_t max_body);
 void vdp_framer_free(struct vdp_framer *framer); /* accepts NULL */

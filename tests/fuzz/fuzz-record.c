@@ -36,6 +36,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         while ((result = vdp_framer_next(framer, &record)) == 1) {
             size_t i;
 
+            if ((record.flags & VDP_RECORD_MORE) != 0 || record.size > 1u << 20) {
+                abort(); /* a fragment, or more than the framer was told to take */
+            }
             for (i = 0; i < record.size; i++) {
                 sum += record.body[i];
             }

@@ -190,6 +190,121 @@ test_a_token_is_wiped(void)
     vdp_framer_free(framer);
 }
 
+static void
+put_part(struct vdp_buffer *out, uint16_t type, uint8_t channel, uint8_t flags, const char *text)
+{
+    uint8_t header[VDP_RECORD_HEADER_SIZE];
+
+    vdp_record_header(header, type, channel, flags, (uint32_t)strlen(text));
+    vdp_buffer_put(out, header, sizeof(header));
+    vdp_buffer_put(out, text, strlen(text));
+}
+
+/* What a framer makes of bytes: "type:body " per message, and "error" at the end if it fails. */
+static char *
+take_all(const struct vdp_buffer *bytes, size_t part)
+{
+    struct vdp_framer *framer = vdp_framer_new(MAX_BODY);
+    GString *text = g_string_new("");
+    size_t at = 0;
+    int result = 0;
+
+    while (at < bytes->size && result >= 0) {
+        struct vdp_record record;
+        size_t taken = 0;
+
+        result = vdp_framer_push(framer, bytes->data + at, MIN(part, bytes->size - at), &taken);
+        at += taken;
+        while (result >= 0 && (result = vdp_framer_next(framer, &record)) == 1) {
+            g_assert_cmpuint(record.flags & VDP_RECORD_MORE, ==, 0);
+            g_string_append_printf(text, "%u:%.*s ", record.type, (int)record.size,
+                                   record.size > 0 ? (const char *)record.body : "");
+        }
+    }
+    if (result < 0) {
+        g_string_append(text, "error");
+    }
+    vdp_framer_free(framer);
+    return g_string_free(text, FALSE);
+}
+
+struct part {
+    uint16_t type;
+    uint8_t channel, flags;
+    const char *text;
+};
+
+static void
+check_parts(const struct part *parts, size_t count, const char *expected)
+{
+    size_t size;
+
+    for (size = 1; size < 64; size += 9) {
+        struct vdp_buffer bytes = {0};
+        char *text;
+        size_t i;
+
+        for (i = 0; i < count; i++) {
+            put_part(&bytes, parts[i].type, parts[i].channel, parts[i].flags, parts[i].text);
+        }
+        text = take_all(&bytes, size);
+        g_assert_cmpstr(text, ==, expected);
+        g_free(text);
+        vdp_buffer_clear(&bytes);
+    }
+}
+
+#define MORE     VDP_RECORD_MORE
+#define CRITICAL VDP_RECORD_CRITICAL
+
+static void
+test_fragments_are_put_together(void)
+{
+    static const struct part parts[] = {
+        {900, 4, MORE, "one "}, {900, 4, MORE, "two "}, {900, 4, 0, "three"}, {901, 4, 0, "whole"},
+        {900, 4, MORE, "a"},    {900, 4, 0, ""},        {900, 4, MORE, "b"},  {900, 4, 0, "c"},
+    };
+
+    check_parts(parts, G_N_ELEMENTS(parts), "900:one two three 901:whole 900:a 900:bc ");
+}
+
+static void
+test_other_channels_go_between_fragments(void)
+{
+    static const struct part parts[] = {
+        {900, 4, MORE, "x"}, {902, 0, 0, "pong"}, {900, 6, MORE, "bulk "}, {903, 2, 0, "cursor"},
+        {900, 4, MORE, "y"}, {900, 6, 0, "end"},  {903, 2, 0, ""},         {900, 4, 0, "z"},
+    };
+
+    check_parts(parts, G_N_ELEMENTS(parts), "902:pong 903:cursor 900:bulk end 903: 900:xyz ");
+}
+
+static void
+test_what_is_no_fragment_is_refused(void)
+{
+    static const struct part another_type[] = {{900, 4, MORE, "x"}, {901, 4, 0, "y"}};
+    static const struct part another_flag[] = {{900, 4, MORE, "x"}, {900, 4, CRITICAL, "y"}};
+    static const struct part empty[] = {{900, 4, MORE, ""}};
+    static const struct part urgent[] = {{900, 2, MORE, "x"}, {900, 2, 0, "y"}};
+
+    check_parts(another_type, G_N_ELEMENTS(another_type), "error");
+    check_parts(another_flag, G_N_ELEMENTS(another_flag), "error");
+    check_parts(empty, G_N_ELEMENTS(empty), "error");
+    check_parts(urgent, G_N_ELEMENTS(urgent), "error");
+}
+
+static void
+test_fragments_are_bounded_together(void)
+{
+    char *half = g_strnfill(MAX_BODY / 2, 'h');
+    struct part parts[] = {{900, 4, MORE, half}, {900, 4, MORE, half}, {900, 4, 0, "!"}};
+    struct part known[] = {{VDP_ACK, 4, MORE, "123456789"}, {VDP_ACK, 4, 0, "12345678"}};
+
+    check_parts(parts, G_N_ELEMENTS(parts), "error");
+    check_parts(known, G_N_ELEMENTS(known), "error"); /* the limit of the type: 16 */
+    g_free(half);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -201,5 +316,10 @@ main(int argc, char **argv)
                     test_bad_headers_are_refused_for_good);
     g_test_add_func("/record/a-token-is-wiped", test_a_token_is_wiped);
     g_test_add_func("/buffer/errors-are-sticky", test_buffer_errors_are_sticky);
+    g_test_add_func("/record/fragments-are-put-together", test_fragments_are_put_together);
+    g_test_add_func("/record/other-channels-go-between-fragments",
+                    test_other_channels_go_between_fragments);
+    g_test_add_func("/record/what-is-no-fragment-is-refused", test_what_is_no_fragment_is_refused);
+    g_test_add_func("/record/fragments-are-bounded-together", test_fragments_are_bounded_together);
     return g_test_run();
 }
