@@ -47,6 +47,7 @@ vdp_framer_new(size_t max_body)
 
     if (framer != NULL) {
         framer->max_body = max_body;
+        framer->body = &framer->own;
     }
     return framer;
 }
@@ -241,7 +242,8 @@ vdp_framer_push(struct vdp_framer *framer, const void *data, size_t size, size_t
             body->used += part;
         }
         taken += part;
-        if (is_complete(framer) && (framer->record.flags & VDP_RECORD_MORE) != 0) {
+        if (framer->error == 0 && is_complete(framer) &&
+            (framer->record.flags & VDP_RECORD_MORE) != 0) {
             begin_record(framer);
         }
     }
