@@ -124,15 +124,14 @@ add_base(struct streamer_congestion *congestion, int64_t rtt_us, int64_t now_us)
     int64_t *base_us = congestion->base_us;
 
     if (now_us - congestion->base_start_us > STREAMER_BASE_US && !congestion->draining) {
-        bool seen_again = base_us[0] != 0 &&
-                          (base_us[1] == 0 || base_us[0] <= base_us[1] + STREAMER_QUEUE_LOW_US / 2);
-
-        if (!seen_again && base_us[1] != 0) {
+        if (base_us[1] != 0 && base_us[0] > base_us[1] + STREAMER_QUEUE_LOW_US / 2 &&
+            congestion->base_limited) {
             /* base_us[1] stands until the line has been empty for once. */
             start_drain(congestion, now_us);
-        } else {
+        } else if (base_us[0] != 0) {
             base_us[1] = base_us[0];
         }
+        congestion->base_limited = false;
         base_us[0] = 0;
         congestion->base_start_us = now_us;
     }
@@ -243,6 +242,7 @@ add_to_round(struct streamer_congestion *congestion, const struct streamer_mark 
              int64_t rtt_us)
 {
     congestion->round_limited = congestion->round_limited || mark->limited;
+    congestion->base_limited = congestion->base_limited || mark->limited;
     congestion->round_samples++;
     if (congestion->round_best_us == 0 || rtt_us < congestion->round_best_us) {
         congestion->round_best_us = rtt_us;

@@ -47,6 +47,7 @@ struct streamer_congestion {
 
     int64_t base_us[2]; /* smallest round trip of this window and of the one before; 0: none */
     int64_t base_start_us;
+    bool base_limited;     /* the line was full at some time in this window */
     int64_t rtt_us;        /* smoothed, network alone; 0: not known */
     uint64_t rate_best[2]; /* bytes per second, largest of this window and of the one before */
     int64_t rate_start_us;

@@ -32,11 +32,11 @@ get_text(json_t *message, const char *key)
 static json_t *
 describe_stats(const struct streamer_stats *stats)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:i, s:i, s:i}", "frames", (json_int_t)stats->frames,
-                     "bytes", (json_int_t)stats->bytes, "tiles_sent", (json_int_t)stats->tiles_sent,
-                     "tiles_compared", (json_int_t)stats->tiles_compared, "encode_p50_us",
-                     (int)stats->encode_p50_us, "rtt_us", (int)stats->rtt_us, "unacked",
-                     (int)stats->unacked);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "frames", (json_int_t)stats->frames, "bytes",
+        (json_int_t)stats->bytes, "tiles_sent", (json_int_t)stats->tiles_sent, "tiles_compared",
+        (json_int_t)stats->tiles_compared, "encode_p50_us", (int)stats->encode_p50_us, "rtt_us",
+        (int)stats->rtt_us, "unacked", (int)stats->unacked, "rate", (json_int_t)stats->rate);
 }
 
 static void

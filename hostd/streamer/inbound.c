@@ -69,6 +69,8 @@ take_control(struct streamer_inbound *inbound, const struct vdp_record *record)
         result = vdp_get_ping(record, &ping);
         if (result == 0 && record->type == VDP_PING) {
             inbound->events->ping(&ping, inbound->user_data);
+        } else if (result == 0) {
+            inbound->events->pong(&ping, inbound->user_data);
         }
     }
     return result;

@@ -27,6 +27,7 @@ struct streamer_inbound_events {
     int (*hello)(const struct vdp_hello *hello, void *user_data);
     void (*goaway)(const struct vdp_goaway *goaway, void *user_data);
     void (*ping)(const struct vdp_ping *ping, void *user_data);
+    void (*pong)(const struct vdp_ping *pong, void *user_data);
     void (*key)(const struct vdp_key *key, void *user_data);
     void (*pointer)(const struct vdp_pointer *pointer, void *user_data);
     void (*button)(const struct vdp_button *button, void *user_data);

@@ -14,6 +14,7 @@
 #define RETRY_US            1000000        /* after the encoder had no memory */
 #define SAMPLES             128u           /* encode times kept */
 #define CURSOR_LIMIT        (512u * 1024u) /* bytes: a guest that changes its cursor without end */
+#define ACK_UNIT_US         125
 #define SURFACE_ID          0u
 
 struct streamer_pump {
@@ -31,6 +32,9 @@ struct streamer_pump {
     int64_t retry_us;       /* no job before */
     uint32_t cursor_seen;   /* serial of the shadow */
     size_t cursor_queued;   /* bytes of cursor records since the line was last empty */
+    bool takes_fragments;
+    struct vdp_buffer frame; /* the record that is being handed to the line; empty: none */
+    size_t frame_at;         /* bytes of it that were handed over, its header included */
     struct streamer_cursors cursors;
     struct streamer_pacing pacing;
 
@@ -127,30 +131,94 @@ send_surface(struct streamer_pump *pump, uint16_t width, uint16_t height)
 }
 
 static void
+send_fence(struct streamer_pump *pump, bool full, int64_t now_us)
+{
+    uint32_t number = streamer_pacing_fence(&pump->pacing, full, now_us);
+
+    if (number != 0) {
+        pump->sink->fence(number, VDP_CHANNEL_DISPLAY, pump->user_data);
+    }
+}
+
+/* Hands the next part, at most most bytes of the body, to the line. */
+static void
+send_part(struct streamer_pump *pump, size_t most, int64_t now_us)
+{
+    size_t left = pump->frame.size - pump->frame_at;
+    bool whole = pump->frame_at == VDP_RECORD_HEADER_SIZE && left <= most;
+    size_t part = MIN(left, most);
+    uint8_t header[VDP_RECORD_HEADER_SIZE];
+    struct vdp_buffer out = {0};
+
+    if (whole) {
+        out = pump->frame;
+        pump->frame = (struct vdp_buffer){0};
+    } else {
+        vdp_record_header(header, VDP_FRAME, VDP_CHANNEL_DISPLAY, part < left ? VDP_RECORD_MORE : 0,
+                          (uint32_t)part);
+        vdp_buffer_put(&out, header, sizeof(header));
+        vdp_buffer_put(&out, pump->frame.data + pump->frame_at, part);
+        if (out.error != 0) {
+            g_error("no memory for a fragment of %zu bytes", part);
+        }
+        pump->frame_at += part;
+    }
+    streamer_pacing_handed(&pump->pacing, out.size, now_us);
+    send_buffer(pump, &out, VDP_CHANNEL_DISPLAY);
+    if (part == left) {
+        vdp_buffer_clear(&pump->frame);
+        streamer_pacing_end(&pump->pacing, now_us);
+    }
+    send_fence(pump, false, now_us);
+}
+
+/* Hands over what the line has room for. False while a part of the frame is left. */
+static bool
+push_frame(struct streamer_pump *pump)
+{
+    while (pump->frame.size > 0) {
+        int64_t now_us = vd_monotonic_us();
+        size_t most = streamer_pacing_fragment(&pump->pacing);
+
+        if (most == 0) {
+            send_fence(pump, true, now_us);
+            return false; /* an answer comes back here */
+        }
+        if (pump->sink->unsent(pump->user_data) > streamer_pacing_unsent_limit(&pump->pacing)) {
+            g_source_set_ready_time(pump->timer, now_us + STREAMER_UNSENT_POLL_US);
+            return false;
+        }
+        send_part(pump, pump->takes_fragments ? most : SIZE_MAX, now_us);
+    }
+    return true;
+}
+
+static void
 send_frame(struct streamer_pump *pump, const struct streamer_encode_result *result, bool settled)
 {
     int64_t now_us = vd_monotonic_us();
     int64_t capture_us = result->since_us > 0 ? now_us - result->since_us : 0;
     struct vdp_frame frame = {0};
-    struct vdp_buffer out = {0};
 
-    frame.id = streamer_pacing_sent(&pump->pacing, now_us);
+    frame.id = streamer_pacing_begin(&pump->pacing, now_us);
     frame.input_serial = result->input_serial;
     frame.capture_us = capture_us < UINT32_MAX ? (uint32_t)capture_us : UINT32_MAX;
     frame.surface = SURFACE_ID;
     frame.flags = (uint8_t)((result->key ? VDP_FRAME_KEY : 0) | (settled ? VDP_FRAME_SETTLED : 0));
     frame.ops = result->ops.data;
     frame.ops_size = result->ops.size;
-    if (vdp_put_frame(&out, &frame) < 0) {
+    if (vdp_put_frame(&pump->frame, &frame) < 0) {
         /* The client misses what the encoder believes it has. */
         vd_warning("pump", "no memory for a frame of %zu bytes", frame.ops_size);
-        vdp_buffer_clear(&out);
+        vdp_buffer_clear(&pump->frame);
+        streamer_pacing_end(&pump->pacing, now_us);
         pump->needs_reset = true;
         return;
     }
+    pump->frame_at = VDP_RECORD_HEADER_SIZE;
     pump->is_settled = settled;
     pump->stats.frames++;
-    send_buffer(pump, &out, VDP_CHANNEL_DISPLAY);
+    (void)push_frame(pump);
 }
 
 static void
@@ -209,6 +277,9 @@ step(struct streamer_pump *pump)
     }
     shadow = capture_shadow(pump->capture);
     send_cursor(pump);
+    if (!push_frame(pump)) {
+        return; /* the newest picture wins: the next frame is encoded when this one has gone */
+    }
     if (streamer_encode_is_busy(pump->encode) || !streamer_shadow_size(shadow, &width, &height)) {
         return;
     }
@@ -221,6 +292,9 @@ step(struct streamer_pump *pump)
     }
     wait_us =
         streamer_pacing_next(&pump->pacing, since_us, pump->sink->unsent(pump->user_data), now_us);
+    if (wait_us == STREAMER_WAIT_FOR_EVENT) {
+        send_fence(pump, true, now_us);
+    }
     if (wait_us == 0 && now_us < pump->retry_us) {
         wait_us = pump->retry_us - now_us;
     }
@@ -260,6 +334,7 @@ streamer_pump_free(struct streamer_pump *pump)
         return;
     }
     streamer_encode_free(pump->encode);
+    vdp_buffer_clear(&pump->frame);
     g_source_destroy(pump->timer);
     g_source_unref(pump->timer);
     streamer_cursors_clear(&pump->cursors);
@@ -279,7 +354,8 @@ streamer_pump_set_capture(struct streamer_pump *pump, struct capture *capture)
 }
 
 void
-streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sink, void *user_data)
+streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sink,
+                     bool takes_fragments, void *user_data)
 {
     pump->sink = sink;
     pump->user_data = user_data;
@@ -293,7 +369,12 @@ streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sin
     pump->cursor_queued = 0;
     pump->cursor_seen = 0;
     streamer_cursors_clear(&pump->cursors);
+    vdp_buffer_clear(&pump->frame);
+    pump->takes_fragments = takes_fragments;
     streamer_pacing_init(&pump->pacing);
+    /* The empty line's round trip, before anything else is on it. */
+    sink->fence(streamer_congestion_mark(&pump->pacing.congestion, vd_monotonic_us()),
+                VDP_CHANNEL_CONTROL, user_data);
     if (pump->capture != NULL) {
         capture_pace(pump->capture, true);
     }
@@ -304,6 +385,7 @@ void
 streamer_pump_detach(struct streamer_pump *pump)
 {
     pump->sink = NULL;
+    vdp_buffer_clear(&pump->frame);
     g_source_set_ready_time(pump->timer, -1);
     if (pump->capture != NULL) {
         capture_pace(pump->capture, false);
@@ -331,12 +413,20 @@ streamer_pump_drained(struct streamer_pump *pump)
 int
 streamer_pump_ack(struct streamer_pump *pump, const struct vdp_ack *ack)
 {
-    int result = streamer_pacing_ack(&pump->pacing, ack->frame, vd_monotonic_us());
+    int64_t client_us = ((int64_t)ack->decode + ack->present) * ACK_UNIT_US;
+    int result = streamer_pacing_ack(&pump->pacing, ack->frame, client_us, vd_monotonic_us());
 
     if (result == 0) {
         step(pump);
     }
     return result;
+}
+
+void
+streamer_pump_fence(struct streamer_pump *pump, uint32_t number)
+{
+    streamer_pacing_pong(&pump->pacing, number, vd_monotonic_us());
+    step(pump);
 }
 
 void
@@ -368,7 +458,10 @@ streamer_pump_stats(struct streamer_pump *pump, struct streamer_stats *ret_stats
     qsort(sorted, count, sizeof(sorted[0]), compare_samples);
     ret_stats->encode_p50_us = count > 0 ? sorted[count / 2] : 0;
     if (pump->sink != NULL) {
-        ret_stats->rtt_us = (uint32_t)MIN(streamer_pacing_rtt_us(&pump->pacing), UINT32_MAX);
+        const struct streamer_congestion *congestion = &pump->pacing.congestion;
+
+        ret_stats->rtt_us = (uint32_t)MIN(streamer_congestion_base_us(congestion), UINT32_MAX);
+        ret_stats->rate = (uint32_t)MIN(streamer_congestion_rate(congestion), UINT32_MAX);
         ret_stats->unacked = streamer_pacing_unacked(&pump->pacing);
     }
 }

@@ -11,7 +11,9 @@
  * encodes. Encoding runs on one worker thread, one frame at a time: while a job runs the encoder
  * and the picture are the worker's, and the main thread leaves them alone; the job takes its pixels
  * from the shadow (shadow.h), which has its own lock. So input never waits for the encoder, and at
- * most one encoded frame waits for the line.
+ * most one encoded frame waits for the line. It waits here, in the pump: the line is given
+ * fragments as the window (congestion.h) opens, so that what is urgent finds the line's queue
+ * short.
  *
  * There is one pump and one encoder for the life of the process; a new connection starts with
  * SURFACE and a key frame.
@@ -31,6 +33,9 @@ struct streamer_pump;
 struct streamer_sink {
     void (*send)(GBytes *bytes, uint8_t channel, void *user_data); /* bytes stay the caller's */
     size_t (*unsent)(void *user_data);                             /* bytes not on the line yet */
+    /* Asks the client to bring number back to streamer_pump_fence(), behind what went to channel.
+     */
+    void (*fence)(uint32_t number, uint8_t channel, void *user_data);
 };
 
 struct streamer_stats {
@@ -38,6 +43,7 @@ struct streamer_stats {
     uint32_t encode_p50_us;                             /* of the last 128 frames */
     uint32_t rtt_us;                                    /* of this connection; 0: not known */
     uint32_t unacked;
+    uint32_t rate; /* bytes per second that the line was seen to carry; 0: not known */
 };
 
 struct streamer_pump *streamer_pump_new(void);
@@ -45,15 +51,19 @@ void streamer_pump_free(struct streamer_pump *pump); /* accepts NULL; waits for 
 
 /* capture is borrowed until the next call; NULL for none. */
 void streamer_pump_set_capture(struct streamer_pump *pump, struct capture *capture);
-/* A client is there: everything starts anew. sink is borrowed until detach. */
+/*
+ * A client is there: everything starts anew. sink is borrowed until detach. takes_fragments: it can
+ * put a FRAME together that comes in parts.
+ */
 void streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sink,
-                          void *user_data);
+                          bool takes_fragments, void *user_data);
 void streamer_pump_detach(struct streamer_pump *pump);
 
 void streamer_pump_changed(struct streamer_pump *pump); /* the capture has something new */
 void streamer_pump_input(struct streamer_pump *pump);   /* a key, a button or the wheel */
 void streamer_pump_drained(struct streamer_pump *pump); /* the line took all */
 int streamer_pump_ack(struct streamer_pump *pump, const struct vdp_ack *ack); /* or VDP_ERR_RANGE */
+void streamer_pump_fence(struct streamer_pump *pump, uint32_t number);
 /* The client lost track: a key frame, at most four a second. */
 void streamer_pump_refresh(struct streamer_pump *pump);
 

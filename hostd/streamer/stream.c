@@ -10,6 +10,9 @@
 #include "protocol/link/link.h"
 
 #define MAX_PONGS 50u /* in a second; more PINGs are left without an answer */
+/* The stamp of a fence: its number under this, which no clock shows in a while. */
+#define FENCE      (UINT64_C(0xfe) << 56)
+#define FENCE_MASK (UINT64_MAX << 32)
 
 struct streamer_stream {
     const struct streamer_stream_events *events;
@@ -20,6 +23,7 @@ struct streamer_stream {
     struct vdp_link *link; /* NULL when closed */
     struct streamer_inbound *inbound;
     GSource *timer; /* the deadline or the next PING of the state */
+    bool takes_fragments;
     int64_t heard_us;
     int64_t pong_second; /* the second that pongs counts */
     unsigned pongs;
@@ -84,6 +88,24 @@ size_t
 streamer_stream_unsent(struct streamer_stream *stream)
 {
     return stream->link != NULL ? vdp_link_unsent(stream->link) : 0;
+}
+
+void
+streamer_stream_fence(struct streamer_stream *stream, uint32_t number, uint8_t channel)
+{
+    struct vdp_ping ping = {FENCE | number};
+    struct vdp_buffer out = {0};
+
+    if (stream->state == STREAMER_LIVE) {
+        vdp_put_ping(&out, &ping);
+        send_buffer(stream, &out, channel);
+    }
+}
+
+bool
+streamer_stream_takes_fragments(const struct streamer_stream *stream)
+{
+    return stream->takes_fragments;
 }
 
 void
@@ -157,6 +179,7 @@ take_hello(const struct vdp_hello *hello, void *user_data)
     if (hello->version_min > VDP_VERSION_MAX || hello->version_max < VDP_VERSION_MIN) {
         return VDP_ERR_VERSION;
     }
+    stream->takes_fragments = (hello->capabilities & VDP_CAP_FRAGMENTS) != 0;
     ours.version_min = VDP_VERSION_MIN;
     ours.version_max = VDP_VERSION_MAX;
     vd_random(&ours.nonce, sizeof(ours.nonce));
@@ -197,6 +220,16 @@ take_ping(const struct vdp_ping *ping, void *user_data)
     if (stream->state != STREAMER_CLOSING && stream->pongs++ < MAX_PONGS) {
         vdp_put_pong(&out, ping);
         send_buffer(stream, &out, VDP_CHANNEL_CONTROL);
+    }
+}
+
+static void
+take_pong(const struct vdp_ping *pong, void *user_data)
+{
+    struct streamer_stream *stream = user_data;
+
+    if (stream->state == STREAMER_LIVE && (pong->stamp & FENCE_MASK) == FENCE) {
+        stream->events->fence(stream, (uint32_t)pong->stamp, stream->user_data);
     }
 }
 
@@ -248,6 +281,7 @@ static const struct streamer_inbound_events inbound_events = {
     .hello = take_hello,
     .goaway = take_goaway,
     .ping = take_ping,
+    .pong = take_pong,
     .key = take_key,
     .pointer = take_pointer,
     .button = take_button,

@@ -157,7 +157,16 @@ sink_unsent(void *user_data)
     return streamer_stream_unsent(streamer->active);
 }
 
-static const struct streamer_sink sink = {.send = sink_send, .unsent = sink_unsent};
+static void
+sink_fence(uint32_t number, uint8_t channel, void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    streamer_stream_fence(streamer->active, number, channel);
+}
+
+static const struct streamer_sink sink = {
+    .send = sink_send, .unsent = sink_unsent, .fence = sink_fence};
 
 /* The active stream is not active any more: nobody holds a key and nobody looks. */
 static void
@@ -214,7 +223,7 @@ stream_live(struct streamer_stream *stream, void *user_data)
     streamer->candidate = NULL;
     streamer->active = stream;
     vd_info("streamer", "stream %s is live", streamer_stream_id(stream));
-    streamer_pump_attach(streamer->pump, &sink, streamer);
+    streamer_pump_attach(streamer->pump, &sink, streamer_stream_takes_fragments(stream), streamer);
 }
 
 static void
@@ -357,6 +366,16 @@ stream_refresh(struct streamer_stream *stream, void *user_data)
 }
 
 static void
+stream_fence(struct streamer_stream *stream, uint32_t number, void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    if (stream == streamer->active) {
+        streamer_pump_fence(streamer->pump, number);
+    }
+}
+
+static void
 stream_drained(struct streamer_stream *stream, void *user_data)
 {
     struct streamer *streamer = user_data;
@@ -377,6 +396,7 @@ static const struct streamer_stream_events stream_events = {
     .set_size = stream_set_size,
     .ack = stream_ack,
     .refresh = stream_refresh,
+    .fence = stream_fence,
     .drained = stream_drained,
     .closed = stream_closed,
 };

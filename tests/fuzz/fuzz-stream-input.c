@@ -80,6 +80,7 @@ static const struct streamer_inbound_events events = {
     .hello = take_hello,
     .goaway = take_goaway,
     .ping = take_ping,
+    .pong = take_ping,
     .key = take_key,
     .pointer = take_pointer,
     .button = take_button,

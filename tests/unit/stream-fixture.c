@@ -14,7 +14,7 @@ peer_send(struct peer *peer, struct vdp_buffer *out)
 void
 peer_hello(struct peer *peer)
 {
-    struct vdp_hello hello = {1, 1, 42, VDP_CAP_TILES_ZSTD};
+    struct vdp_hello hello = {1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_FRAGMENTS};
     struct vdp_buffer out = {0};
 
     vdp_put_hello(&out, &hello);
@@ -40,6 +40,19 @@ take_frame(struct peer *peer, const struct vdp_record *record)
         struct vdp_ack ack = {.frame = frame.id};
 
         vdp_put_ack(&out, &ack);
+        peer_send(peer, &out);
+    }
+}
+
+static void
+answer_ping(struct peer *peer, const struct vdp_record *record)
+{
+    struct vdp_buffer out = {0};
+    struct vdp_ping ping;
+
+    g_assert_cmpint(vdp_get_ping(record, &ping), ==, 0);
+    if (!peer->deaf) {
+        vdp_put_pong(&out, &ping);
         peer_send(peer, &out);
     }
 }
@@ -94,6 +107,7 @@ take_record(struct peer *peer, const struct vdp_record *record)
         break;
     case VDP_PING:
         peer->pings++;
+        answer_ping(peer, record);
         break;
     case VDP_PONG:
         g_assert_cmpint(vdp_get_ping(record, &ping), ==, 0);

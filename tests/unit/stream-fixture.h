@@ -27,6 +27,7 @@ struct peer {
     struct vdp_decoder *decoder;
     bool mute;   /* sends no HELLO */
     bool no_ack; /* presents frames, says nothing */
+    bool deaf;   /* does not answer PING */
     bool got_token;
     bool got_hello;
     bool closed;

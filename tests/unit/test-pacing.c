@@ -4,8 +4,20 @@
 #include <glib.h>
 
 #include "protocol/wire/error.h"
+#include "protocol/wire/record.h"
 
-#define MS 1000
+#define MS          1000
+#define FRAME_BYTES 1000u
+
+static uint32_t
+send_frame(struct streamer_pacing *pacing, int64_t now_us)
+{
+    uint32_t id = streamer_pacing_begin(pacing, now_us);
+
+    streamer_pacing_handed(pacing, FRAME_BYTES, now_us);
+    streamer_pacing_end(pacing, now_us);
+    return id;
+}
 
 static void
 test_damage_is_gathered(void)
@@ -44,7 +56,7 @@ test_without_acks_two_frames_go_out(void)
     for (i = 0; i < 1000; i++) {
         now += 20 * MS;
         if (streamer_pacing_next(&pacing, now - 10 * MS, 0, now) == 0) {
-            streamer_pacing_sent(&pacing, now);
+            send_frame(&pacing, now);
             sent++;
         }
     }
@@ -68,9 +80,9 @@ test_slots_follow_the_round_trip(void)
 
         streamer_pacing_init(&pacing);
         if (rows[i].rtt_us > 0) {
-            uint32_t id = streamer_pacing_sent(&pacing, now);
+            uint32_t id = send_frame(&pacing, now);
 
-            g_assert_cmpint(streamer_pacing_ack(&pacing, id, now + rows[i].rtt_us), ==, 0);
+            g_assert_cmpint(streamer_pacing_ack(&pacing, id, 0, now + rows[i].rtt_us), ==, 0);
         }
         g_assert_cmpuint(streamer_pacing_slots(&pacing), ==, rows[i].slots);
     }
@@ -84,16 +96,16 @@ test_a_queue_does_not_earn_slots(void)
     int i;
 
     streamer_pacing_init(&pacing);
-    streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 10 * MS);
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 10 * MS);
     for (i = 0; i < 10; i++) {
         now += 100 * MS;
-        streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 90 * MS);
+        streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 90 * MS);
     }
     g_assert_cmpint(streamer_pacing_rtt_us(&pacing), ==, 10 * MS);
     /* The line has really become longer: after two windows that is believed. */
     for (i = 0; i < 110; i++) {
         now += 100 * MS;
-        streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 90 * MS);
+        streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 90 * MS);
     }
     g_assert_cmpint(streamer_pacing_rtt_us(&pacing), ==, 90 * MS);
 }
@@ -105,17 +117,17 @@ test_acks_of_unknown_frames_are_refused(void)
     int64_t now = 50000 * MS;
 
     streamer_pacing_init(&pacing);
-    g_assert_cmpint(streamer_pacing_ack(&pacing, 0, now), ==, VDP_ERR_RANGE);
-    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, now), ==, VDP_ERR_RANGE);
-    g_assert_cmpuint(streamer_pacing_sent(&pacing, now), ==, 1);
-    g_assert_cmpuint(streamer_pacing_sent(&pacing, now), ==, 2);
-    g_assert_cmpint(streamer_pacing_ack(&pacing, 3, now), ==, VDP_ERR_RANGE);
-    g_assert_cmpint(streamer_pacing_ack(&pacing, UINT32_MAX, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 0, 0, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, 0, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpuint(send_frame(&pacing, now), ==, 1);
+    g_assert_cmpuint(send_frame(&pacing, now), ==, 2);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 3, 0, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, UINT32_MAX, 0, now), ==, VDP_ERR_RANGE);
     /* The newest acknowledges the older ones; a late one is no error. */
-    g_assert_cmpint(streamer_pacing_ack(&pacing, 2, now), ==, 0);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 2, 0, now), ==, 0);
     g_assert_cmpuint(streamer_pacing_unacked(&pacing), ==, 0);
-    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, now), ==, 0);
-    g_assert_cmpint(streamer_pacing_ack(&pacing, 2, now), ==, 0);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, 0, now), ==, 0);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 2, 0, now), ==, 0);
 }
 
 static void
@@ -125,9 +137,9 @@ test_a_full_line_is_looked_at_again(void)
     int64_t now = 50000 * MS;
 
     streamer_pacing_init(&pacing);
-    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, STREAMER_UNSENT_LIMIT + 1, now),
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, STREAMER_UNSENT_FIRST + 1, now),
                     ==, STREAMER_UNSENT_POLL_US);
-    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, STREAMER_UNSENT_LIMIT, now), ==,
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, STREAMER_UNSENT_FIRST, now), ==,
                     0);
 }
 
@@ -138,12 +150,64 @@ test_the_frame_rate_is_capped_unless_hot(void)
     int64_t now = 50000 * MS;
 
     streamer_pacing_init(&pacing);
-    streamer_pacing_ack(&pacing, streamer_pacing_sent(&pacing, now), now + 1 * MS);
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
     now += 5 * MS;
     g_assert_cmpint(streamer_pacing_next(&pacing, now - 4 * MS, 0, now), ==,
                     STREAMER_INTERVAL_US - 5 * MS);
     streamer_pacing_input(&pacing, now);
     g_assert_cmpint(streamer_pacing_next(&pacing, now - 4 * MS, 0, now), ==, 0);
+}
+
+static void
+test_a_large_frame_goes_out_in_parts(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+    size_t handed = 0;
+    uint32_t fence = 0;
+    size_t part;
+
+    streamer_pacing_init(&pacing);
+    g_assert_cmpuint(streamer_pacing_begin(&pacing, now), ==, 1);
+    while ((part = streamer_pacing_fragment(&pacing)) > 0) {
+        uint32_t number;
+
+        g_assert_cmpuint(part, <=, VDP_FRAGMENT_SIZE);
+        streamer_pacing_handed(&pacing, part, now);
+        handed += part;
+        number = streamer_pacing_fence(&pacing, false, now);
+        fence = number != 0 ? number : fence;
+    }
+    g_assert_cmpuint(handed, >=, STREAMER_WINDOW_FIRST);
+    g_assert_cmpuint(handed, <, STREAMER_WINDOW_FIRST + VDP_FRAGMENT_SIZE);
+    g_assert_cmpuint(fence, >=, 3);
+    /* It is not whole: nobody can have shown it, and no other begins. */
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, 0, now), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 10 * MS, 0, now), ==,
+                    STREAMER_WAIT_FOR_EVENT);
+    streamer_pacing_pong(&pacing, fence + 1, now + 10 * MS); /* was never given out */
+    g_assert_cmpuint(streamer_pacing_fragment(&pacing), ==, 0);
+    streamer_pacing_pong(&pacing, fence, now + 10 * MS);
+    g_assert_cmpuint(streamer_pacing_fragment(&pacing), >, 0);
+    streamer_pacing_handed(&pacing, 1, now + 10 * MS);
+    streamer_pacing_end(&pacing, now + 10 * MS);
+    g_assert_cmpint(streamer_pacing_ack(&pacing, 1, 0, now + 20 * MS), ==, 0);
+}
+
+static void
+test_a_full_window_always_has_a_fence(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    (void)streamer_pacing_begin(&pacing, now);
+    streamer_pacing_handed(&pacing, STREAMER_FENCE_MIN, now);
+    g_assert_cmpuint(streamer_pacing_fence(&pacing, false, now), ==, 1);
+    streamer_pacing_handed(&pacing, 100, now);
+    g_assert_cmpuint(streamer_pacing_fence(&pacing, false, now), ==, 0);
+    g_assert_cmpuint(streamer_pacing_fence(&pacing, true, now), ==, 2);
+    g_assert_cmpuint(streamer_pacing_fence(&pacing, true, now), ==, 0);
 }
 
 int
@@ -160,5 +224,9 @@ main(int argc, char **argv)
     g_test_add_func("/pacing/a-full-line-is-looked-at-again", test_a_full_line_is_looked_at_again);
     g_test_add_func("/pacing/the-frame-rate-is-capped-unless-hot",
                     test_the_frame_rate_is_capped_unless_hot);
+    g_test_add_func("/pacing/a-large-frame-goes-out-in-parts",
+                    test_a_large_frame_goes_out_in_parts);
+    g_test_add_func("/pacing/a-full-window-always-has-a-fence",
+                    test_a_full_window_always_has_a_fence);
     return g_test_run();
 }

@@ -444,6 +444,7 @@ test_a_silent_client_is_given_up(struct fixture *fixture, const void *data)
     fixture_wait(has_pong, peer);
     start_us = g_get_monotonic_time();
     /* From here on the peer answers nothing, PING included. */
+    peer->deaf = true;
     fixture_wait(is_closed, peer);
     g_assert_cmpint(peer->goaway, ==, VDP_GOAWAY_TIMEOUT);
     g_assert_cmpuint(peer->pings, >=, 2);
