@@ -7,12 +7,14 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from api import Api, open_with_ticket
 from system import POOL, System, process_children
 from tap import Tap
 
 PASSWORD = 'canary-password-5d41402abc'
-USERS = f'user alice password {PASSWORD}\n'
-POOLS = {'desk': POOL.format(title='Desk', max=2, allow='Allow=alice', accel='any', spares=1)}
+OTHER = 'canary-password-9e107d9d37'
+USERS = f'user alice password {PASSWORD}\nuser bob password {OTHER}\n'
+POOLS = {'desk': POOL.format(title='Desk', max=2, allow='Allow=alice bob', accel='any', spares=1)}
 
 
 def listeners(system):
@@ -40,6 +42,20 @@ def files_below(folder, skip=()):
                 yield path
 
 
+def tokens(system):
+    """What the API and vedettectl hand out: a login's bearer token, tickets used and not, a host's join token."""
+    api = Api(system)
+    api.login('bob', [OTHER])
+    used = api.connect('desk')['ticket']
+    result, stream = open_with_ticket(system, used)
+    if result != 'stream':
+        raise AssertionError(f'the ticket was not taken: {result}')
+    found = {'other password': OTHER, 'bearer token': api.token, 'used ticket': used,
+             'fresh ticket': api.connect('desk')['ticket'], 'join token': system.ctl('host', 'token', 'elsewhere')['token']}
+    stream.close()
+    return {name: value.encode() for name, value in found.items()}
+
+
 def main():
     tap = Tap()
     with System(USERS, POOLS) as system:
@@ -52,7 +68,8 @@ def main():
         for name in ('ca.key', 'gateway.key', 'broker.key'):
             lines = read(f'{system.state}/pki/{name}').splitlines()
             secrets[name] = lines[1] if len(lines) > 2 else b''
-        tap.ok(all(secrets.values()), 'there are secrets to look for')
+        secrets.update(tokens(system))
+        tap.ok(all(secrets.values()), f'there are secrets to look for: {", ".join(secrets)}')
         pids = [pid for pid, _ in process_children(system.up.pid)] + [system.up.pid, alice.process.pid]
         for where in ('cmdline', 'environ'):
             found = [(pid, name) for pid in pids for name, value in secrets.items()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """vedettectl up with daemons that only pretend: owners and modes, restarts, enrolment, orphans, a clean end."""
 
+import json
 import os
 import select
 import shutil
@@ -211,7 +212,8 @@ def whole_life(tap, folder):
     tap.ok(up.ready(), 'up says when all is up')
     tap.ok('vedette is up: https://vedette.example:18443' in up.log(), 'and prints the address')
     layout(tap, state)
-    report = __import__('json').loads(read(f'{state}/hostd/report'))
+    wait_for(lambda: os.path.exists(f'{state}/hostd/report') and read(f'{state}/hostd/report').endswith('}'), 20, 'hostd')
+    report = json.loads(read(f'{state}/hostd/report'))
     tap.equal(report['token'], 'canary-token', 'the local host joins by itself')
     tap.equal(report['fds'][:5], [0, 1, 2, 3, 4], 'over a pipe')
     tap.equal(report['uid'], BASE + 3 if ROOT else os.geteuid(), 'under its own user')
