@@ -205,6 +205,17 @@ begin_why(struct admin *admin, const json_t *message)
 }
 
 static json_t *
+verb_audit(struct broker *broker, const json_t *message)
+{
+    int64_t since_ms = 0;
+    json_t *reply;
+
+    (void)broker_json_int64(message, "since_ms", &since_ms); /* without it: from the start */
+    reply = broker_report_audit(broker, since_ms);
+    return reply != NULL ? reply : store_error();
+}
+
+static json_t *
 verb_host_token(struct broker *broker, const json_t *message)
 {
     char token[VD_TOKEN_CHARS + 1];
@@ -300,6 +311,7 @@ static const struct {
 } verbs[] = {
     {"status", verb_status},
     {"verify", verb_verify},
+    {"audit", verb_audit},
     {"host-list", verb_host_list},
     {"host-token", verb_host_token},
     {"host-drain", verb_host_drain},

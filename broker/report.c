@@ -10,6 +10,7 @@
 #include "protocol/base/clock.h"
 
 #define TEXT_SIZE 600u
+#define AUDIT_MAX 500u /* lines; the reply is one record */
 
 static json_t *
 reply_new(void)
@@ -330,5 +331,37 @@ broker_report_why(struct broker *broker, const char *user, const char *pool_name
     set_text(part, "text", text);
     json_object_set_new(json, "limits", part);
     json_object_set_new(json, "hosts", placement_json(broker, pool));
+    return json;
+}
+
+json_t *
+broker_report_audit(struct broker *broker, int64_t since_ms)
+{
+    GError *error = NULL;
+    GArray *entries = store_audit_load(broker->store, since_ms, AUDIT_MAX, &error);
+    json_t *list = json_array();
+    json_t *json;
+    guint i;
+
+    if (entries == NULL) {
+        broker_store_failed(broker, error);
+        json_decref(list);
+        return NULL;
+    }
+    for (i = 0; i < entries->len; i++) {
+        const struct store_entry *entry = &g_array_index(entries, struct store_entry, i);
+
+        json = json_object();
+        json_object_set_new(json, "at_ms", json_integer(entry->at_ms));
+        set_text(json, "kind", entry->kind);
+        set_text(json, "user", entry->user);
+        set_text(json, "source", entry->source);
+        set_text(json, "subject", entry->subject);
+        set_text(json, "text", entry->text);
+        json_array_append_new(list, json);
+    }
+    g_array_unref(entries);
+    json = reply_new();
+    json_object_set_new(json, "events", list);
     return json;
 }

@@ -24,4 +24,7 @@ json_t *broker_report_sessions(struct broker *broker);
  */
 json_t *broker_report_why(struct broker *broker, const char *user, const char *pool);
 
+/* The newest lines of the audit trail since then; NULL when the database cannot be read. */
+json_t *broker_report_audit(struct broker *broker, int64_t since_ms);
+
 #endif

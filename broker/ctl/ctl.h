@@ -16,7 +16,8 @@ struct ctl {
     const char *state;  /* absolute */
     const char *config; /* absolute */
     bool json;
-    const char *recipe; /* for image build, as are the next */
+    int64_t since_hours; /* for audit */
+    const char *recipe;  /* for image build, as are the next */
     const char *guest;
     const char *cache;
     const char *programs;
@@ -29,6 +30,7 @@ int ctl_verb_host(const struct ctl *ctl, char **words);
 int ctl_verb_session(const struct ctl *ctl, char **words);
 int ctl_verb_reload(const struct ctl *ctl, char **words);
 int ctl_verb_verify(const struct ctl *ctl, char **words);
+int ctl_verb_audit(const struct ctl *ctl, char **words);
 int ctl_verb_image(const struct ctl *ctl, char **words);
 
 /* Has its own options: argv[0] is the verb. */

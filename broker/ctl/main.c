@@ -18,6 +18,8 @@ static const struct vd_option options[] = {
      "Folder with pools.d."},
     {"json", VD_OPTION_FLAG, offsetof(struct ctl, json), NULL, 0, 0, NULL,
      "Answers for programs: one JSON object a line."},
+    {"since", VD_OPTION_INT, offsetof(struct ctl, since_hours), "24", 1, 87600, "HOURS",
+     "How far audit looks back."},
     {"recipe", VD_OPTION_STRING, offsetof(struct ctl, recipe), NULL, 0, 0, "FILE",
      "What to build an image from."},
     {"guest", VD_OPTION_STRING, offsetof(struct ctl, guest), NULL, 0, 0, "DIR",
@@ -38,6 +40,7 @@ static const struct vd_program program = {
                "  verify [DIR]             checks pool files without touching what runs\n"
                "  reload                   puts changed pool files in force, all or none\n"
                "  why USER POOL            what that user gets from that pool, and why not\n"
+               "  audit                    who logged in, was refused, got and left which desktop\n"
                "  image list               images and their revisions\n"
                "  image build NAME --recipe FILE\n"
                "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
@@ -53,7 +56,7 @@ static const struct {
 } verbs[] = {
     {"status", ctl_verb_status},   {"verify", ctl_verb_verify}, {"reload", ctl_verb_reload},
     {"why", ctl_verb_why},         {"image", ctl_verb_image},   {"host", ctl_verb_host},
-    {"session", ctl_verb_session},
+    {"session", ctl_verb_session}, {"audit", ctl_verb_audit},
 };
 
 static int

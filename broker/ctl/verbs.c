@@ -7,6 +7,8 @@
 #include "broker/ctl/ctl.h"
 #include "broker/ctl/table.h"
 
+#define MS_PER_HOUR INT64_C(3600000)
+
 /* Lets go of a reply; the exit status of a verb that got one. */
 static int
 done(json_t *reply)
@@ -320,5 +322,48 @@ ctl_verb_reload(const struct ctl *ctl, char **words)
         printf("%d %s in force.\n", (int)ctl_number(reply, "pools"),
                ctl_number(reply, "pools") == 1 ? "pool" : "pools");
     }
+    return done(reply);
+}
+
+int
+ctl_verb_audit(const struct ctl *ctl, char **words)
+{
+    static const char *const headings[] = {"WHEN",    "WHAT", "USER", "SOURCE",
+                                           "SUBJECT", "TEXT", NULL};
+    static const char *const keys[] = {"kind", "user", "source", "subject", "text"};
+    json_int_t since_ms = g_get_real_time() / 1000 - ctl->since_hours * MS_PER_HOUR;
+    struct ctl_table *table;
+    json_t *reply;
+    json_t *event;
+    size_t i;
+    size_t j;
+
+    if (words[1] != NULL) {
+        return ctl_usage("audit [--since HOURS]");
+    }
+    reply = ctl_call(ctl, json_pack("{s:s,s:I}", "type", "audit", "since_ms", since_ms));
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    if (ctl->json) {
+        return done(reply);
+    }
+    table = ctl_table_new(headings);
+    json_array_foreach(json_object_get(reply, "events"), i, event)
+    {
+        g_autoptr(GDateTime) when =
+            g_date_time_new_from_unix_local(ctl_number(event, "at_ms") / 1000);
+        g_autofree char *text = when != NULL ? g_date_time_format(when, "%F %T") : g_strdup("?");
+
+        ctl_table_add(table, text);
+        for (j = 0; j < G_N_ELEMENTS(keys); j++) {
+            ctl_table_add(table, ctl_text(event, keys[j]));
+        }
+    }
+    ctl_table_print(table);
+    if (ctl_table_rows(table) == 0) {
+        puts("Nothing happened in that time.");
+    }
+    ctl_table_free(table);
     return done(reply);
 }

@@ -154,6 +154,19 @@ bool store_throttle_put(struct store *store, const struct store_throttle *row, G
 bool store_throttle_remove(struct store *store, const char *account, const char *source,
                            GError **error);
 
+/* A line of the audit trail as it was kept. */
+struct store_entry {
+    int64_t at_ms;
+    char kind[32];
+    char user[STORE_NAME_MAX + 1];
+    char source[STORE_NAME_MAX + 1];
+    char subject[STORE_NAME_MAX + 1];
+    char text[STORE_TEXT_MAX + 1];
+};
+
+/* The newest entries since then, at most max, oldest first; NULL and *error on failure. */
+GArray *store_audit_load(struct store *store, int64_t since_ms, unsigned max, GError **error);
+
 bool store_audit(struct store *store, const struct store_event *event, int64_t now_ms,
                  GError **error);
 

@@ -215,6 +215,33 @@ store_audit(struct store *store, const struct store_event *event, int64_t now_ms
         error);
 }
 
+GArray *
+store_audit_load(struct store *store, int64_t since_ms, unsigned max, GError **error)
+{
+    GArray *entries = g_array_new(FALSE, TRUE, sizeof(struct store_entry));
+    sqlite3_stmt *statement =
+        store_statement(store, error,
+                        "SELECT at_ms, kind, user, source, subject, text FROM (SELECT * FROM audit"
+                        " WHERE at_ms>=?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+                        "ii", since_ms, (int64_t)max);
+    enum store_result result;
+
+    while ((result = store_step(store, statement, error)) == STORE_OK) {
+        struct store_entry entry = {.at_ms = sqlite3_column_int64(statement, 0)};
+
+        store_column(statement, 1, entry.kind, sizeof(entry.kind));
+        store_column(statement, 2, entry.user, sizeof(entry.user));
+        store_column(statement, 3, entry.source, sizeof(entry.source));
+        store_column(statement, 4, entry.subject, sizeof(entry.subject));
+        store_column(statement, 5, entry.text, sizeof(entry.text));
+        g_array_append_val(entries, entry);
+    }
+    if (result == STORE_FAILED) {
+        g_clear_pointer(&entries, g_array_unref);
+    }
+    return entries;
+}
+
 bool
 store_prune(struct store *store, int64_t now_ms, int64_t idle_ms, GError **error)
 {

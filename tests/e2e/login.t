@@ -38,6 +38,9 @@ def main():
         tap.equal([p['name'] for p in api.get('/api/pools')['pools']], ['desk'], 'and sees her pool')
         refusals(tap, system)
 
+        kinds = [(e['kind'], e['user']) for e in system.ctl('audit')['events']]
+        tap.ok(('login', 'alice') in kinds and ('login-refused', 'locked') in kinds, 'the audit trail has both')
+
         expired = Api(system)
         answer = expired.login('expired', ['expired-canary-1'])
         tap.equal(answer['state'], 'prompt', 'an expired password asks for a new one')
