@@ -57,6 +57,13 @@ int vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t hei
 void vdp_encoder_reset(struct vdp_encoder *encoder);
 
 /*
+ * Strict: no frame's size tells anything about earlier frames: zstd and the cache start anew with
+ * each, nothing is copied, and operations are padded to a multiple of 256 bytes. For desktops on
+ * which a stranger's page may stand beside a secret.
+ */
+void vdp_encoder_set_strict(struct vdp_encoder *encoder, bool strict);
+
+/*
  * The next frame that changes anything and after which the peer shows exactly the picture carries a
  * digest of it. Costs 12 bytes and a walk over the picture.
  */

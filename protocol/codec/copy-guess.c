@@ -228,7 +228,7 @@ pick_anchors(const struct vdp_copy_scene *scene, struct anchor ret_anchors[ANCHO
             const uint8_t *old = scene->old + ((size_t)y * scene->grid->width + x) * 4;
             uint32_t key;
 
-            if (is_striking(strip, &key) && !vdp_pixels_equal(strip, old, STRIP)) {
+            if (is_striking(strip, &key) && !vdp_pixel_ops()->equal(strip, old, STRIP)) {
                 ret_anchors[count++] = (struct anchor){x, y, key};
                 break;
             }
@@ -242,8 +242,9 @@ anchor_fits(const struct vdp_copy_scene *scene, const struct anchor *anchor, int
 {
     return x >= 0 && y >= 0 && (uint32_t)x + STRIP <= scene->grid->width &&
            (uint32_t)y < scene->grid->height &&
-           vdp_pixels_equal(scene->fresh->pixels + anchor->y * scene->fresh->stride + anchor->x * 4,
-                            scene->old + ((size_t)y * scene->grid->width + (size_t)x) * 4, STRIP);
+           vdp_pixel_ops()->equal(
+               scene->fresh->pixels + anchor->y * scene->fresh->stride + anchor->x * 4,
+               scene->old + ((size_t)y * scene->grid->width + (size_t)x) * 4, STRIP);
 }
 
 static uint32_t

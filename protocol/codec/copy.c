@@ -55,7 +55,7 @@ static bool
 row_matches(const struct finding *finding, uint32_t x, uint32_t y, uint32_t width)
 {
     return has_source(finding, x, y, width) &&
-           vdp_pixels_equal(
+           vdp_pixel_ops()->equal(
                fresh_at(finding, x, y),
                old_at(finding, x + (uint32_t)finding->offset.x, y + (uint32_t)finding->offset.y),
                width);
@@ -105,8 +105,8 @@ scan_span(struct finding *finding, const struct vdp_rect *span)
             start = rows == 0 ? y : start;
             rows++;
             matched++;
-            moved += !vdp_pixels_equal(fresh_at(finding, span->x, y), old_at(finding, span->x, y),
-                                       span->width);
+            moved += !vdp_pixel_ops()->equal(fresh_at(finding, span->x, y),
+                                             old_at(finding, span->x, y), span->width);
             continue;
         }
         if (rows >= MIN_ROWS && moved >= MIN_MOVED) {

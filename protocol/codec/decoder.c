@@ -245,7 +245,7 @@ decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
         if ((decoder->list[i] & 1) != 0) {
             vdp_unpredict(slot, decoder->staging, rect.width, rect.height);
         } else {
-            vdp_pixels_unpack(slot, decoder->staging, pixels);
+            vdp_pixel_ops()->unpack(slot, decoder->staging, pixels);
         }
         place_tile(decoder, &rect, slot);
     }
@@ -365,8 +365,9 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
         if (reader.error != 0) {
             return reader.error;
         }
-        if ((kind == VDP_OP_RESET) != (first && key) || (kind == VDP_OP_COPY && !first) ||
-            decoder->verdict != VDP_VERDICT_NONE) {
+        if ((first && key && kind != VDP_OP_RESET) ||
+            (!first && (kind == VDP_OP_RESET || kind == VDP_OP_COPY)) ||
+            (decoder->verdict != VDP_VERDICT_NONE && kind != VDP_OP_PAD)) {
             return VDP_ERR_CORRUPT;
         }
         first = false;
@@ -382,7 +383,7 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             error = decode_digest(decoder, body, body_size);
         } else if (kind == VDP_OP_HIT) {
             error = decode_hits(decoder, body, body_size);
-        } else {
+        } else if (kind != VDP_OP_PAD) {
             error = VDP_ERR_RANGE;
         }
         if (error != 0) {

@@ -28,6 +28,7 @@ struct vdp_encoder {
     uint8_t *smooth;   /* owned; per tile: 1 when it was last sent predicted */
     bool needs_key;
     bool digest_asked;
+    bool strict;
     uint64_t seed;        /* of the hashes; nobody else knows it */
     struct vdp_sent sent; /* what the peer's cache holds */
     struct vdp_copy_finder finder;

@@ -51,7 +51,7 @@ take_tile(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t t
     uint32_t row;
 
     for (row = 0; row < rect.height; row++) {
-        vdp_pixels_copy(to, fresh, rect.width);
+        vdp_pixel_ops()->copy(to, fresh, rect.width);
         memcpy(old, to, rect.width * 4u);
         to += rect.width * 4u;
         fresh += image->stride;
@@ -77,7 +77,7 @@ stage_tile(struct vdp_encoder *encoder, uint32_t tile)
     if (encoder->smooth[tile]) {
         vdp_predict(encoder->staging, encoder->tile, rect.width, rect.height);
     } else {
-        vdp_pixels_pack(encoder->staging, encoder->tile, (size_t)rect.width * rect.height);
+        vdp_pixel_ops()->pack(encoder->staging, encoder->tile, (size_t)rect.width * rect.height);
     }
     return (size_t)rect.width * rect.height * 3;
 }

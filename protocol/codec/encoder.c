@@ -13,7 +13,8 @@
  * Level 1 remembers 2^14 places, far too few for an 8 MiB window: text that scrolled or came back
  * was not found again. 2^17 cost 0.4 MiB and no measurable time (docs/PERFORMANCE.md).
  */
-#define HASH_LOG 17
+#define HASH_LOG    17
+#define STRICT_UNIT 256u /* bytes */
 
 struct vdp_encoder *
 vdp_encoder_new(void)
@@ -106,10 +107,28 @@ vdp_encoder_ask_digest(struct vdp_encoder *encoder)
     encoder->digest_asked = true;
 }
 
-static void
-begin_key_frame(struct vdp_encoder *encoder, struct vdp_buffer *out)
+void
+vdp_encoder_set_strict(struct vdp_encoder *encoder, bool strict)
 {
-    memset(encoder->known, 0, encoder->grid.count);
+    encoder->strict = strict;
+}
+
+/* Fills up with bytes that say nothing. */
+static void
+put_padding(struct vdp_buffer *out, size_t start)
+{
+    size_t at = vdp_op_begin(out, VDP_OP_PAD);
+
+    while ((out->size - start) % STRICT_UNIT != 0 && out->error == 0) {
+        vdp_buffer_put_u8(out, 0);
+    }
+    (void)vdp_op_end(out, at);
+}
+
+/* The peer forgets what it decoded; the picture stays. */
+static void
+begin_anew(struct vdp_encoder *encoder, struct vdp_buffer *out)
+{
     (void)ZSTD_CCtx_reset(encoder->stream, ZSTD_reset_session_only);
     vdp_sent_clear(&encoder->sent);
     vdp_buffer_put_u32(out, VDP_OP_RESET);
@@ -165,7 +184,7 @@ tile_differs(const struct vdp_encoder *encoder, const struct vdp_image *image,
     uint32_t row;
 
     for (row = 0; row < rect->height; row++) {
-        if (!vdp_pixels_equal(fresh, old, rect->width)) {
+        if (!vdp_pixel_ops()->equal(fresh, old, rect->width)) {
             return true;
         }
         fresh += image->stride;
@@ -270,12 +289,15 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
         return VDP_ERR_RANGE;
     }
     if (key) {
-        begin_key_frame(encoder, out);
+        memset(encoder->known, 0, encoder->grid.count);
     }
     mark_wanted(encoder, damage, damage_count);
     changed = find_changed(encoder, image, &stats.tiles_compared);
+    if (key || (encoder->strict && changed > 0)) {
+        begin_anew(encoder, out);
+    }
     differing = changed;
-    if (!key && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
+    if (!key && !encoder->strict && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
         differing = put_copies(encoder, image, changed, out);
     }
     left = vdp_encoder_put_tiles(encoder, image, differing, out, start, &stats.tiles_hit);
@@ -290,6 +312,9 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     }
     encoder->needs_key = false;
     stats.has_digest = out->size > start && put_digest(encoder, out);
+    if (encoder->strict && out->size > start) {
+        put_padding(out, start);
+    }
     stats.tiles_sent = differing - stats.tiles_left;
     stats.tiles_copied = changed > differing ? changed - differing : 0;
     *ret_key = key;

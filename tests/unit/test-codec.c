@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "protocol/codec/pixels.h"
 #include "protocol/codec/varint.h"
 #include "protocol/wire/messages.h"
 
@@ -421,7 +422,10 @@ test_misplaced_operations_are_refused(void)
         {"", 0, true, VDP_ERR_CORRUPT},
         {"\2\0\0\0", 4, true, 0},
         {"", 0, false, 0},
-        {"\2\0\0\0", 4, false, VDP_ERR_CORRUPT},
+        {"\2\0\0\0", 4, false, 0},
+        {"\7\0\0\0\7\2\0\0xy", 10, false, 0},
+        {"\7\0\0\0\2\0\0\0", 8, false, VDP_ERR_CORRUPT},
+        {"\7\0\0\0", 4, true, VDP_ERR_CORRUPT},
         {"\2\0\0\0\2\0\0\0", 8, true, VDP_ERR_CORRUPT},
         {"\2\1\0\0x", 5, true, VDP_ERR_TRAILING},
         {"\2\0\0", 3, true, VDP_ERR_TRUNCATED},
@@ -707,6 +711,94 @@ test_a_digest_tells_a_wrong_picture(void)
     pair_clear(&pair);
 }
 
+/* Equal changes give equal bytes whatever went before. */
+static void
+test_strict_frames_know_no_history(void)
+{
+    const struct vdp_rect all = {0, 0, 300, 200};
+    struct pair pair;
+    uint8_t *pixels;
+    uint8_t *ops;
+    size_t size;
+
+    pair_init(&pair, 300, 200);
+    vdp_encoder_set_strict(pair.encoder, true);
+    (void)pair_step(&pair, NULL, 0);
+    fill_noise(&pair, all);
+    pixels = g_memdup2(pair.pixels, 300 * 200 * 4);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 20);
+    size = pair.ops.size;
+    ops = g_memdup2(pair.ops.data, size);
+    g_assert_cmpuint(size % 256, ==, 0);
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 0);
+    g_assert_cmpuint(pair.ops.size, ==, 0);
+    fill_flat(&pair, all);
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpuint(pair.ops.size % 256, ==, 0);
+    memcpy(pair.pixels, pixels, 300 * 200 * 4); /* seen before, and sent as if never seen */
+    (void)pair_step(&pair, NULL, 0);
+    g_assert_cmpmem(pair.ops.data, pair.ops.size, ops, size);
+    g_free(pixels);
+    g_free(ops);
+    pair_clear(&pair);
+}
+
+static void
+compare_ops(const struct vdp_pixel_ops *fast, uint32_t pixels)
+{
+    const struct vdp_pixel_ops *plain = &vdp_pixel_ops_plain;
+    guint32 above[2][VDP_TILE + 8] = {{0}};
+    uint8_t from[(VDP_TILE + 1) * 4];
+    uint8_t to[2][VDP_TILE * 4 + 32] = {{0}};
+    uint8_t planes[2][3][VDP_TILE] = {{{0}}};
+    uint32_t i;
+
+    for (i = 0; i < sizeof(from); i++) {
+        from[i] = (uint8_t)(g_test_rand_bit() ? 7 : g_test_rand_int());
+    }
+    for (i = 0; i < VDP_TILE; i++) {
+        above[0][i] = above[1][i] = g_test_rand_int();
+    }
+    plain->pack(to[0], from, pixels);
+    fast->pack(to[1], from, pixels);
+    g_assert_cmpmem(to[0], sizeof(to[0]), to[1], sizeof(to[1]));
+    plain->unpack(to[0], from, pixels);
+    fast->unpack(to[1], from, pixels);
+    g_assert_cmpmem(to[0], sizeof(to[0]), to[1], sizeof(to[1]));
+    plain->copy(to[0], from, pixels);
+    fast->copy(to[1], from, pixels);
+    g_assert_cmpmem(to[0], sizeof(to[0]), to[1], sizeof(to[1]));
+    g_assert_cmpuint(plain->count_repeats(from, pixels), ==, fast->count_repeats(from, pixels));
+    g_assert_true(fast->equal(to[0], from, pixels)); /* but for X */
+    to[0][g_test_rand_int_range(0, (int)pixels) * 4 + g_test_rand_int_range(0, 3)] ^= 1;
+    g_assert_false(fast->equal(to[0], from, pixels));
+    g_assert_false(plain->equal(to[0], from, pixels));
+    plain->predict_row(planes[0][0], planes[0][1], planes[0][2], from, above[0], pixels);
+    fast->predict_row(planes[1][0], planes[1][1], planes[1][2], from, above[1], pixels);
+    g_assert_cmpmem(planes[0], sizeof(planes[0]), planes[1], sizeof(planes[1]));
+    for (i = 0; i < pixels; i++) { /* the fourth byte means nothing */
+        g_assert_cmpuint(above[0][i] & 0xffffff, ==, above[1][i] & 0xffffff);
+    }
+}
+
+static void
+test_every_processor_gives_the_same(void)
+{
+    const struct vdp_pixel_ops *fast = vdp_pixel_ops_avx2();
+    uint32_t pixels;
+    unsigned run;
+
+    if (fast == NULL) {
+        g_test_skip("this processor has no AVX2");
+        return;
+    }
+    for (run = 0; run < 20; run++) {
+        for (pixels = 1; pixels <= VDP_TILE; pixels++) {
+            compare_ops(fast, pixels);
+        }
+    }
+}
+
 /* Smooth content that zstd alone cannot make smaller is predicted. */
 static void
 test_smooth_tiles_are_predicted(void)
@@ -804,6 +896,8 @@ main(int argc, char **argv)
     g_test_add_func("/codec/copies-outside-the-surface-are-refused",
                     test_copies_outside_the_surface_are_refused);
     g_test_add_func("/codec/a-digest-tells-a-wrong-picture", test_a_digest_tells_a_wrong_picture);
+    g_test_add_func("/codec/strict-frames-know-no-history", test_strict_frames_know_no_history);
+    g_test_add_func("/codec/every-processor-gives-the-same", test_every_processor_gives_the_same);
     g_test_add_func("/codec/smooth-tiles-are-predicted", test_smooth_tiles_are_predicted);
     g_test_add_func("/codec/large-pictures-take-several-operations",
                     test_large_pictures_take_several_operations);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VDP_PIXELS_H
+#define VDP_PIXELS_H
+
+/*
+ * pixels: the loops that every pixel goes through, in C and for processors that do more at once.
+ * Not used outside protocol/codec.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vdp_pixel_ops {
+    /* B G R X to B G R and back; X becomes 255. */
+    void (*pack)(uint8_t *ret_bgr, const uint8_t *bgrx, size_t pixels);
+    void (*unpack)(uint8_t *ret_bgrx, const uint8_t *bgr, size_t pixels);
+    /* Copies; X becomes 255. */
+    void (*copy)(uint8_t *ret_bgrx, const uint8_t *bgrx, size_t pixels);
+    /* Compares and leaves X out. */
+    bool (*equal)(const uint8_t *a, const uint8_t *b, size_t pixels);
+    /* How many pixels equal the one to their left. */
+    uint32_t (*count_repeats)(const uint8_t *bgrx, uint32_t pixels);
+    /*
+     * One row of vdp_predict() but the first: above holds the row above with green subtracted, and
+     * afterwards this row.
+     */
+    void (*predict_row)(uint8_t *ret_blue, uint8_t *ret_green, uint8_t *ret_red,
+                        const uint8_t *bgrx, uint32_t *above, uint32_t width);
+};
+
+extern const struct vdp_pixel_ops vdp_pixel_ops_plain;
+/* For processors with AVX2; NULL where the compiler or this processor has none. */
+const struct vdp_pixel_ops *vdp_pixel_ops_avx2(void);
+/* The best for this processor. */
+const struct vdp_pixel_ops *vdp_pixel_ops(void);
+
+#endif
