@@ -88,8 +88,7 @@ session_frame(const struct client_frame *frame, void *user_data)
 {
     struct client_desktop *desktop = user_data;
 
-    (void)frame;
-    client_picture_frame(CLIENT_PICTURE(desktop->picture));
+    client_picture_frame(CLIENT_PICTURE(desktop->picture), frame);
 }
 
 static void
@@ -203,12 +202,13 @@ desktop_statistics(void *user_data)
     struct client_stream_stats stats = client_session_stats(desktop->session);
     uint64_t frames = stats.frames - desktop->last.frames;
     uint64_t decode_us = stats.decode_us - desktop->last.decode_us;
-    struct vdp_image image = client_session_image(desktop->session);
+    const struct client_cells *cells = client_session_cells(desktop->session);
     g_autofree char *text = g_strdup_printf(
-        _("%u × %u   %u frames/s   %.1f Mbit/s   round trip %.1f ms   decoding %.1f ms"),
-        image.width, image.height, (unsigned)frames,
+        _("%u × %u   %u frames/s   %.1f Mbit/s   round trip %.1f ms   decoding %.1f ms   "
+          "on the screen %.1f ms"),
+        cells->width, cells->height, (unsigned)frames,
         (double)(stats.bytes_in - desktop->last.bytes_in) * 8 / 1e6, stats.rtt_us / 1e3,
-        frames > 0 ? (double)decode_us / (double)frames / 1e3 : 0.0);
+        frames > 0 ? (double)decode_us / (double)frames / 1e3 : 0.0, stats.shown_us / 1e3);
 
     desktop->last = stats;
     gtk_label_set_text(GTK_LABEL(desktop->figures), text);

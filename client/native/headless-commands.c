@@ -66,13 +66,13 @@ script_stream(struct headless *headless)
 static json_t *
 script_picture(struct headless *headless)
 {
-    struct vdp_image image = {0};
+    const struct client_cells *cells = NULL;
 
     if (headless->session)
-        image = client_session_image(headless->session);
-    return json_pack("{s:b, s:i, s:i, s:I, s:b}", "ok", 1, "width", (int)image.width, "height",
-                     (int)image.height, "frames", (json_int_t)headless->frames, "settled",
-                     headless->settled);
+        cells = client_session_cells(headless->session);
+    return json_pack("{s:b, s:i, s:i, s:I, s:b}", "ok", 1, "width", cells ? (int)cells->width : 0,
+                     "height", cells ? (int)cells->height : 0, "frames",
+                     (json_int_t)headless->frames, "settled", headless->settled);
 }
 
 static void
@@ -313,7 +313,8 @@ command_size(struct headless *headless, char **words, unsigned count)
 static void
 command_dump(struct headless *headless, char **words, unsigned count)
 {
-    struct vdp_image image = client_session_image(headless->session);
+    struct vdp_image image;
+    g_autofree uint8_t *pixels = client_cells_copy(client_session_cells(headless->session), &image);
     g_autoptr(GError) error = NULL;
 
     (void)count;

@@ -44,7 +44,8 @@ static void
 once_waited(struct headless *headless, const char *failure)
 {
     struct client_session_times times = client_session_times(headless->session);
-    struct vdp_image image = client_session_image(headless->session);
+    struct vdp_image image;
+    g_autofree uint8_t *pixels = client_cells_copy(client_session_cells(headless->session), &image);
     int code = once_exit_code(headless, failure);
     g_autoptr(GError) error = NULL;
     json_t *report;

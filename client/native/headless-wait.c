@@ -59,9 +59,9 @@ wait_check_settled(struct headless *headless)
 static void
 wait_check_size(struct headless *headless)
 {
-    struct vdp_image image = client_session_image(headless->session);
+    const struct client_cells *cells = client_session_cells(headless->session);
 
-    if (image.width == headless->wait_width && image.height == headless->wait_height &&
+    if (cells->width == headless->wait_width && cells->height == headless->wait_height &&
         headless->frame_us > 0)
         wait_finish(headless, NULL);
 }

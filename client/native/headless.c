@@ -259,8 +259,8 @@ session_frame(const struct client_frame *frame, void *user_data)
     headless->settled = frame->settled;
     headless->frames++;
     headless->frame_serial = frame->input_serial;
-    headless->frame_changed = frame->dirty.width > 0;
-    client_stream_presented(client_session_stream(headless->session));
+    headless->frame_changed = frame->pieces > 0;
+    client_stream_presented(client_session_stream(headless->session), frame->decoded_us);
     headless_wait_check(headless);
 }
 

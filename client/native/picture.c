@@ -4,18 +4,33 @@
 #include <math.h>
 #include <string.h>
 
-#define CELL       256u
-#define CELL_TILES (CELL / VDP_TILE)
+#define MAX_AHEAD_US (50 * 1000) /* a prediction further off than that is none */
+
+struct placement {
+    double x, y, zoom; /* logical pixels; zoom: logical pixels a desktop pixel */
+    double scale;      /* device pixels a logical pixel */
+};
+
+/* What is on the screen of a cell. A texture keeps its bytes, so the same bytes are the same
+ * pixels. */
+struct shown_cell {
+    uint32_t version;
+    GBytes *bytes[CLIENT_CELL_PARTS + 1]; /* borrowed from the texture; whole last */
+    GdkTexture *textures[CLIENT_CELL_PARTS + 1];
+    GskRenderNode *node; /* NULL when it must be made */
+};
 
 struct _ClientPicture {
     GtkWidget parent;
     struct client_session *session; /* borrowed */
-    GPtrArray *cells;               /* GdkTexture or NULL when it must be made */
+    struct shown_cell *shown;
+    unsigned count;
     uint16_t width, height;
-    unsigned across;
+    struct placement placed; /* of the nodes in shown */
     bool fit;
     bool stale;
-    bool unpresented;
+    bool unpresented;            /* a frame that is not on the screen */
+    bool drawn;                  /* it is in what is being painted */
     double pointer_x, pointer_y; /* for moving about in a picture larger than the window */
     GdkFrameClock *clock;        /* while realized */
     gulong after_paint;
@@ -25,14 +40,29 @@ struct _ClientPicture {
 
 G_DEFINE_TYPE(ClientPicture, client_picture, GTK_TYPE_WIDGET)
 
-struct placement {
-    double x, y, zoom; /* logical pixels; zoom: logical pixels a desktop pixel */
-};
+static void
+cell_clear(struct shown_cell *cell)
+{
+    unsigned i;
+
+    g_clear_pointer(&cell->node, gsk_render_node_unref);
+    for (i = 0; i <= CLIENT_CELL_PARTS; i++) {
+        g_clear_object(&cell->textures[i]);
+        cell->bytes[i] = NULL;
+    }
+}
 
 static void
-cell_clear(void *texture)
+picture_clear(ClientPicture *self)
 {
-    g_clear_object(&texture);
+    unsigned i;
+
+    for (i = 0; i < self->count; i++)
+        cell_clear(&self->shown[i]);
+    g_clear_pointer(&self->shown, g_free);
+    self->count = 0;
+    self->width = 0;
+    self->height = 0;
 }
 
 static struct placement
@@ -40,8 +70,9 @@ picture_place(ClientPicture *self)
 {
     double wide = gtk_widget_get_width(GTK_WIDGET(self));
     double high = gtk_widget_get_height(GTK_WIDGET(self));
-    double zoom = 1.0 / gtk_widget_get_scale_factor(GTK_WIDGET(self));
-    struct placement place;
+    double scale = gtk_widget_get_scale_factor(GTK_WIDGET(self));
+    double zoom = 1.0 / scale;
+    struct placement place = {.scale = scale};
 
     if (self->fit)
         zoom = MIN(wide / self->width, high / self->height);
@@ -58,44 +89,85 @@ picture_place(ClientPicture *self)
     return place;
 }
 
-static GdkTexture *
-cell_make(const struct vdp_image *image, unsigned x, unsigned y, unsigned width, unsigned height)
+static const struct client_cells *
+picture_cells(ClientPicture *self)
 {
-    size_t stride = (size_t)width * 4;
-    uint8_t *pixels = g_malloc(stride * height);
-    GBytes *bytes;
-    GdkTexture *texture;
-    unsigned row;
+    return self->session ? client_session_cells(self->session) : NULL;
+}
 
-    for (row = 0; row < height; row++)
-        memcpy(pixels + row * stride, image->pixels + (y + row) * image->stride + x * 4u, stride);
-    bytes = g_bytes_new_take(pixels, stride * height);
-    texture = gdk_memory_texture_new((int)width, (int)height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED,
-                                     bytes, stride);
-    g_bytes_unref(bytes);
-    return texture;
+/* Adds the node of one part, whose pixels are bytes. */
+static void
+part_draw(ClientPicture *self, struct shown_cell *cell, unsigned part, GBytes *bytes,
+          struct vdp_rect rect, GPtrArray *nodes)
+{
+    const struct placement *place = &self->placed;
+    /* Edges on device pixels: neighbours meet without a seam. */
+    double left = round((place->x + rect.x * place->zoom) * place->scale) / place->scale;
+    double top = round((place->y + rect.y * place->zoom) * place->scale) / place->scale;
+    double right =
+        round((place->x + (rect.x + rect.width) * place->zoom) * place->scale) / place->scale;
+    double bottom =
+        round((place->y + (rect.y + rect.height) * place->zoom) * place->scale) / place->scale;
+
+    if (cell->bytes[part] != bytes) {
+        g_clear_object(&cell->textures[part]);
+        cell->textures[part] =
+            gdk_memory_texture_new(rect.width, rect.height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED,
+                                   bytes, rect.width * (size_t)4);
+        cell->bytes[part] = bytes;
+    }
+    g_ptr_array_add(nodes, gsk_texture_node_new(cell->textures[part],
+                                                &GRAPHENE_RECT_INIT((float)left, (float)top,
+                                                                    (float)(right - left),
+                                                                    (float)(bottom - top))));
+}
+
+/* Tiles lie on top of the cell at 1:1 only: scaled, their edges would show. */
+static GskRenderNode *
+cell_draw(ClientPicture *self, const struct client_cells *cells, unsigned index)
+{
+    const struct client_cell *cell = &cells->cells[index];
+    struct shown_cell *shown = &self->shown[index];
+    bool layered = self->placed.zoom * self->placed.scale == 1.0;
+    g_autoptr(GPtrArray) nodes =
+        g_ptr_array_new_with_free_func((GDestroyNotify)gsk_render_node_unref);
+    g_autoptr(GBytes) whole = layered ? g_bytes_ref(cell->whole) : client_cells_whole(cells, index);
+    unsigned part;
+
+    part_draw(self, shown, CLIENT_CELL_WHOLE, whole,
+              client_cells_rect(cells, index, CLIENT_CELL_WHOLE), nodes);
+    for (part = 0; part < CLIENT_CELL_PARTS; part++) {
+        if (layered && cell->parts[part]) {
+            part_draw(self, shown, part, cell->parts[part], client_cells_rect(cells, index, part),
+                      nodes);
+        } else {
+            g_clear_object(&shown->textures[part]);
+            shown->bytes[part] = NULL;
+        }
+    }
+    shown->version = cell->version;
+    return gsk_container_node_new((GskRenderNode **)nodes->pdata, nodes->len);
 }
 
 static void
-cell_draw(ClientPicture *self, GtkSnapshot *snapshot, const struct vdp_image *image, unsigned index,
-          const struct placement *place)
+picture_draw(ClientPicture *self, GtkSnapshot *snapshot, const struct client_cells *cells)
 {
-    unsigned x = index % self->across * CELL;
-    unsigned y = index / self->across * CELL;
-    unsigned width = MIN(CELL, image->width - x);
-    unsigned height = MIN(CELL, image->height - y);
-    double scale = gtk_widget_get_scale_factor(GTK_WIDGET(self));
-    /* Edges on device pixels: neighbours meet without a seam. */
-    double left = round((place->x + x * place->zoom) * scale) / scale;
-    double top = round((place->y + y * place->zoom) * scale) / scale;
-    double right = round((place->x + (x + width) * place->zoom) * scale) / scale;
-    double bottom = round((place->y + (y + height) * place->zoom) * scale) / scale;
+    struct placement place = picture_place(self);
+    bool moved = memcmp(&place, &self->placed, sizeof(place)) != 0;
+    unsigned i;
 
-    if (!self->cells->pdata[index])
-        self->cells->pdata[index] = cell_make(image, x, y, width, height);
-    gtk_snapshot_append_texture(
-        snapshot, self->cells->pdata[index],
-        &GRAPHENE_RECT_INIT((float)left, (float)top, (float)(right - left), (float)(bottom - top)));
+    self->placed = place;
+    for (i = 0; i < self->count; i++) {
+        struct shown_cell *shown = &self->shown[i];
+
+        if (!cells->cells[i].whole)
+            continue;
+        if (moved || shown->version != cells->cells[i].version)
+            g_clear_pointer(&shown->node, gsk_render_node_unref);
+        if (!shown->node)
+            shown->node = cell_draw(self, cells, i);
+        gtk_snapshot_append_node(snapshot, shown->node);
+    }
 }
 
 /* Grey and dim, so that nobody takes it for live. */
@@ -116,35 +188,46 @@ static void
 picture_snapshot(GtkWidget *widget, GtkSnapshot *snapshot)
 {
     ClientPicture *self = CLIENT_PICTURE(widget);
-    struct vdp_image image = {0};
-    struct placement place;
-    unsigned i;
+    const struct client_cells *cells = picture_cells(self);
 
-    if (self->session)
-        image = client_session_image(self->session);
-    if (image.width == 0 || image.width != self->width || image.height != self->height)
+    self->drawn = self->unpresented;
+    if (!cells || self->width == 0 || cells->width != self->width || cells->height != self->height)
         return;
-    place = picture_place(self);
     gtk_snapshot_push_clip(snapshot, &GRAPHENE_RECT_INIT(0, 0, gtk_widget_get_width(widget),
                                                          gtk_widget_get_height(widget)));
     if (self->stale)
         picture_push_stale(snapshot);
-    for (i = 0; i < self->cells->len; i++)
-        cell_draw(self, snapshot, &image, i, &place);
+    picture_draw(self, snapshot, cells);
     if (self->stale)
         gtk_snapshot_pop(snapshot);
     gtk_snapshot_pop(snapshot);
 }
 
 static void
+picture_present(ClientPicture *self, int64_t shown_us)
+{
+    self->unpresented = false;
+    self->drawn = false;
+    if (self->session && client_session_stream(self->session))
+        client_stream_presented(client_session_stream(self->session), shown_us);
+}
+
+/* The frame is with the display server now; the clock may know when light comes out. */
+static void
 picture_after_paint(GdkFrameClock *clock, void *user_data)
 {
     ClientPicture *self = user_data;
+    GdkFrameTimings *timings = gdk_frame_clock_get_current_timings(clock);
+    int64_t now_us = g_get_monotonic_time();
+    int64_t shown_us = 0;
 
-    (void)clock;
-    if (self->unpresented && self->session && client_session_stream(self->session))
-        client_stream_presented(client_session_stream(self->session));
-    self->unpresented = false;
+    if (!self->drawn)
+        return;
+    if (timings)
+        shown_us = gdk_frame_timings_get_predicted_presentation_time(timings);
+    if (shown_us < now_us || shown_us > now_us + MAX_AHEAD_US)
+        shown_us = now_us;
+    picture_present(self, shown_us);
 }
 
 static void
@@ -182,7 +265,7 @@ picture_size_allocate(GtkWidget *widget, int width, int height, int baseline)
 static void
 picture_finalize(GObject *object)
 {
-    g_ptr_array_unref(CLIENT_PICTURE(object)->cells);
+    picture_clear(CLIENT_PICTURE(object));
     G_OBJECT_CLASS(client_picture_parent_class)->finalize(object);
 }
 
@@ -202,7 +285,6 @@ client_picture_class_init(ClientPictureClass *class)
 static void
 client_picture_init(ClientPicture *self)
 {
-    self->cells = g_ptr_array_new_with_free_func(cell_clear);
     self->fit = true;
     gtk_widget_set_focusable(GTK_WIDGET(self), TRUE);
     gtk_widget_set_hexpand(GTK_WIDGET(self), TRUE);
@@ -231,31 +313,24 @@ client_picture_set_session(ClientPicture *self, struct client_session *session)
 void
 client_picture_surface(ClientPicture *self)
 {
-    struct vdp_image image = {0};
+    const struct client_cells *cells = picture_cells(self);
 
-    if (self->session)
-        image = client_session_image(self->session);
-    self->width = image.width;
-    self->height = image.height;
-    self->across = (image.width + CELL - 1) / CELL;
-    g_ptr_array_set_size(self->cells, 0);
-    g_ptr_array_set_size(self->cells, (int)(self->across * ((image.height + CELL - 1) / CELL)));
+    picture_clear(self);
+    if (cells) {
+        self->width = cells->width;
+        self->height = cells->height;
+        self->count = cells->across * cells->down;
+        self->shown = g_new0(struct shown_cell, self->count);
+    }
     gtk_widget_queue_draw(GTK_WIDGET(self));
 }
 
 void
-client_picture_frame(ClientPicture *self)
+client_picture_frame(ClientPicture *self, const struct client_frame *frame)
 {
-    unsigned tiles_across = (self->width + VDP_TILE - 1) / VDP_TILE;
-    size_t count = 0;
-    const uint32_t *tiles = client_session_dirty_tiles(self->session, &count);
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        unsigned x = tiles[i] % tiles_across / CELL_TILES;
-        unsigned y = tiles[i] / tiles_across / CELL_TILES;
-
-        g_clear_object(&self->cells->pdata[y * self->across + x]);
+    if (frame->pieces == 0 && !self->unpresented) {
+        picture_present(self, 0);
+        return;
     }
     self->unpresented = true;
     gtk_widget_queue_draw(GTK_WIDGET(self));

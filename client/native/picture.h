@@ -5,8 +5,9 @@
 /*
  * picture: a widget that shows the pixels of a session as a grid of textures.
  *
- * Only cells that a frame touched are made anew. At 1:1 a pixel of the desktop is a pixel of the
- * screen; otherwise the picture is scaled to fit. A stale picture is grey.
+ * A texture stands on the pieces that were decoded, without a copy; what no frame touched is
+ * neither uploaded nor drawn again. At 1:1 a pixel of the desktop is a pixel of the screen;
+ * otherwise the picture is scaled to fit. A stale picture is grey.
  */
 
 #include <gtk/gtk.h>
@@ -24,7 +25,8 @@ GtkWidget *client_picture_new(client_picture_resized_fn resized, void *user_data
 /* Borrowed until set to NULL. */
 void client_picture_set_session(ClientPicture *picture, struct client_session *session);
 void client_picture_surface(ClientPicture *picture); /* the session has another size */
-void client_picture_frame(ClientPicture *picture);   /* the session has a frame to show */
+/* The session has a frame to show; it is acknowledged when it is on the screen. */
+void client_picture_frame(ClientPicture *picture, const struct client_frame *frame);
 void client_picture_set_fit(ClientPicture *picture, bool fit);
 void client_picture_set_stale(ClientPicture *picture, bool stale);
 /* From the widget's coordinates to a pixel of the desktop; clamped. False without a picture. */

@@ -20,7 +20,7 @@ struct client_session {
     void *user_data;
     struct client_machine machine;
     struct client_stream *stream;
-    struct vdp_decoder *decoder; /* keeps the picture between streams */
+    struct client_canvas *canvas; /* keeps the picture between streams */
     guint timer;
     guint steady;
     char *id; /* of the session at the server */
@@ -99,12 +99,10 @@ stream_live(void *user_data)
 }
 
 static void
-stream_surface(uint16_t width, uint16_t height, void *user_data)
+stream_surface(void *user_data)
 {
     struct client_session *session = user_data;
 
-    (void)width;
-    (void)height;
     session->events->surface(session->user_data);
 }
 
@@ -192,7 +190,7 @@ session_dial(struct client_session *session)
     };
 
     session_drop_stream(session);
-    session->stream = client_stream_new(&options, session->decoder, NULL, &events, session);
+    session->stream = client_stream_new(&options, session->canvas, NULL, &events, session);
     vd_secret_free(session->ticket);
     session->ticket = NULL;
 }
@@ -351,8 +349,7 @@ client_session_new(struct client_api *api, const struct client_session_options *
     session->user_data = user_data;
     session->text = g_strdup("");
     session->times = (struct client_session_times){-1, -1, -1};
-    session->decoder = vdp_decoder_new();
-    g_assert(session->decoder);
+    session->canvas = client_canvas_new(NULL);
     return session;
 }
 
@@ -362,7 +359,7 @@ client_session_free(struct client_session *session)
     if (!session)
         return;
     session_silence(session);
-    vdp_decoder_free(session->decoder);
+    client_canvas_free(session->canvas);
     client_address_clear(&session->address);
     g_free(session->ca_pem);
     g_free(session->pool);
@@ -456,6 +453,7 @@ client_session_stats(const struct client_session *session)
     sum.mismatches += stats->mismatches;
     sum.rtt_us = stats->rtt_us;
     sum.capture_us = stats->capture_us;
+    sum.shown_us = stats->shown_us;
     return sum;
 }
 
@@ -465,16 +463,10 @@ client_session_pool(const struct client_session *session)
     return session->pool;
 }
 
-struct vdp_image
-client_session_image(const struct client_session *session)
+const struct client_cells *
+client_session_cells(const struct client_session *session)
 {
-    return vdp_decoder_image(session->decoder);
-}
-
-const uint32_t *
-client_session_dirty_tiles(const struct client_session *session, size_t *ret_count)
-{
-    return vdp_decoder_dirty_tiles(session->decoder, ret_count);
+    return client_canvas_cells(session->canvas);
 }
 
 const struct client_cursor *

@@ -69,9 +69,8 @@ struct client_session_times client_session_times(const struct client_session *se
 struct client_stream_stats client_session_stats(const struct client_session *session);
 const char *client_session_pool(const struct client_session *session);
 
-/* The picture, zero-sized before the first surface; and what the last frame changed in it. */
-struct vdp_image client_session_image(const struct client_session *session);
-const uint32_t *client_session_dirty_tiles(const struct client_session *session, size_t *ret_count);
+/* The picture, zero-sized before the first surface. */
+const struct client_cells *client_session_cells(const struct client_session *session);
 const struct client_cursor *client_session_cursor(const struct client_session *session);
 /* The stream for input and client_stream_presented(); NULL when there is none. */
 struct client_stream *client_session_stream(const struct client_session *session);

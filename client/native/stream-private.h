@@ -12,7 +12,8 @@
 struct stream_pending {
     uint32_t frame;
     unsigned decode_us;
-    int64_t decoded_us; /* when, CLOCK_MONOTONIC */
+    int64_t received_us; /* CLOCK_MONOTONIC */
+    int64_t decoded_us;
 };
 
 struct client_stream {
@@ -22,7 +23,7 @@ struct client_stream {
     bool live;   /* HELLO came */
     struct vdp_link *link;
     struct vdp_framer *framer;
-    struct vdp_decoder *decoder; /* borrowed */
+    struct client_canvas *canvas; /* borrowed */
     GMainContext *context;
     GSource *tick;
     GSource *ack_late;
@@ -46,6 +47,10 @@ struct client_stream {
 void stream_send(struct client_stream *stream, struct vdp_buffer *buffer, uint8_t channel);
 /* Ends the stream: calls closed at most once. */
 void stream_finish(struct client_stream *stream, const struct client_stream_end *end);
+/* What the canvas says. */
+extern const struct client_canvas_events stream_canvas_events;
+/* Ends the stream because of what the host sent. */
+void stream_nonsense(struct client_stream *stream, int error);
 /* Starts the time in which the owner should report the frame as presented. */
 void stream_expect_present(struct client_stream *stream);
 /* Works on one record of the host: 0 or an enum vdp_error. May end or free the stream. */

@@ -77,13 +77,21 @@ record_surface(struct client_stream *stream, const struct vdp_record *record)
     if (surface.width == 0 || surface.height == 0 || surface.width > VDP_MAX_SIDE ||
         surface.height > VDP_MAX_SIDE || (uint64_t)surface.width * surface.height > VDP_MAX_PIXELS)
         return VDP_ERR_RANGE;
-    r = vdp_decoder_resize(stream->decoder, surface.width, surface.height);
-    if (r < 0)
-        return r;
     stream->surface = surface;
     stream->has_surface = true;
-    stream->events->surface(surface.width, surface.height, stream->user_data);
-    return 0;
+    return client_canvas_resize(stream->canvas, surface.width, surface.height) ? 0
+                                                                               : VDP_ERR_TOO_BIG;
+}
+
+static void
+canvas_resized(int error, void *user_data)
+{
+    struct client_stream *stream = user_data;
+
+    if (error != 0)
+        stream_nonsense(stream, error);
+    else
+        stream->events->surface(stream->user_data);
 }
 
 /* The picture is not what the host believes: counted and mended, never hidden. */
@@ -101,35 +109,49 @@ static int
 record_frame(struct client_stream *stream, const struct vdp_record *record)
 {
     struct client_frame frame = {0};
-    struct stream_pending *pending;
     struct vdp_frame head;
-    int64_t before = vd_monotonic_us();
     int r = vdp_get_frame(record, &head);
 
     if (r < 0)
         return r;
     if (!stream->has_surface || head.surface != stream->surface.id)
         return VDP_ERR_STATE;
-    frame.key = (head.flags & VDP_FRAME_KEY) != 0;
-    r = vdp_decoder_frame(stream->decoder, head.ops, head.ops_size, frame.key, &frame.dirty);
-    if (r < 0)
-        return r;
-    if (vdp_decoder_verdict(stream->decoder) == VDP_VERDICT_WRONG)
-        record_mismatch(stream);
     frame.id = head.id;
     frame.input_serial = head.input_serial;
+    frame.key = (head.flags & VDP_FRAME_KEY) != 0;
     frame.settled = (head.flags & VDP_FRAME_SETTLED) != 0;
-    frame.size = head.ops_size;
-    frame.decode_us = (unsigned)(vd_monotonic_us() - before);
-    stream->stats.frames++;
-    stream->stats.decode_us += frame.decode_us;
     stream->stats.capture_us = head.capture_us;
-    pending = &stream->pending[stream->pending_count++];
-    *pending = (struct stream_pending){head.id, frame.decode_us, vd_monotonic_us()};
-    stream_expect_present(stream);
-    stream->events->frame(&frame, stream->user_data);
-    return 0;
+    return client_canvas_frame(stream->canvas, &frame, head.ops, head.ops_size) ? 0
+                                                                                : VDP_ERR_TOO_BIG;
 }
+
+static void
+canvas_decoded(const struct client_frame *frame, int error, void *user_data)
+{
+    struct client_stream *stream = user_data;
+
+    if (error != 0) {
+        stream_nonsense(stream, error);
+        return;
+    }
+    if (frame->wrong)
+        record_mismatch(stream);
+    stream->stats.frames++;
+    stream->stats.decode_us += frame->decode_us;
+    stream->pending[stream->pending_count++] = (struct stream_pending){
+        .frame = frame->id,
+        .decode_us = frame->decode_us,
+        .received_us = frame->received_us,
+        .decoded_us = frame->decoded_us,
+    };
+    stream_expect_present(stream);
+    stream->events->frame(frame, stream->user_data);
+}
+
+const struct client_canvas_events stream_canvas_events = {
+    .resized = canvas_resized,
+    .decoded = canvas_decoded,
+};
 
 static int
 record_cursor_shape(struct client_stream *stream, const struct vdp_record *record)

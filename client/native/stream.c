@@ -45,6 +45,7 @@ stream_silence(struct client_stream *stream)
     stream->live = false;
     stream_source_clear(&stream->tick);
     stream_source_clear(&stream->ack_late);
+    client_canvas_attach(stream->canvas, NULL, NULL);
     vdp_link_free(stream->link);
     stream->link = NULL;
 }
@@ -71,7 +72,7 @@ stream_send(struct client_stream *stream, struct vdp_buffer *buffer, uint8_t cha
     vdp_buffer_clear(buffer);
 }
 
-static void
+void
 stream_nonsense(struct client_stream *stream, int error)
 {
     struct client_stream_end end = {.cause = CLIENT_STREAM_NONSENSE, .text = vdp_strerror(error)};
@@ -198,7 +199,7 @@ stream_ack_late(void *user_data)
 {
     struct client_stream *stream = user_data;
 
-    client_stream_presented(stream); /* destroys this source */
+    client_stream_presented(stream, vd_monotonic_us()); /* destroys this source */
     return G_SOURCE_REMOVE;
 }
 
@@ -213,7 +214,7 @@ stream_timer(struct client_stream *stream, unsigned ms, GSourceFunc run)
 }
 
 struct client_stream *
-client_stream_new(const struct client_stream_options *options, struct vdp_decoder *decoder,
+client_stream_new(const struct client_stream_options *options, struct client_canvas *canvas,
                   GMainContext *context, const struct client_stream_events *events, void *user_data)
 {
     static const struct vdp_link_events link_events = {
@@ -224,7 +225,7 @@ client_stream_new(const struct client_stream_options *options, struct vdp_decode
 
     stream->refs = 1;
     stream->context = g_main_context_ref(context ? context : g_main_context_default());
-    stream->decoder = decoder;
+    stream->canvas = canvas;
     stream->events = events;
     stream->user_data = user_data;
     stream->ticket = g_strdup(options->ticket);
@@ -236,6 +237,7 @@ client_stream_new(const struct client_stream_options *options, struct vdp_decode
     stream->framer = vdp_framer_new(MAX_BODY);
     g_assert(stream->framer);
     stream->started_us = vd_monotonic_us();
+    client_canvas_attach(canvas, &stream_canvas_events, stream);
     stream->link = vdp_link_connect(&link, stream->context, &link_events, stream);
     stream->tick = stream_timer(stream, TICK_MS, stream_tick);
     return stream;
@@ -260,23 +262,24 @@ eighths_of_ms(int64_t us)
 }
 
 void
-client_stream_presented(struct client_stream *stream)
+client_stream_presented(struct client_stream *stream, int64_t shown_us)
 {
     struct vdp_buffer buffer = {0};
-    int64_t now = vd_monotonic_us();
     unsigned i;
 
     stream_source_clear(&stream->ack_late);
     for (i = 0; i < stream->pending_count; i++) {
         const struct stream_pending *pending = &stream->pending[i];
+        int64_t seen_us = MAX(shown_us, pending->decoded_us);
         struct vdp_ack ack = {
             .frame = pending->frame,
             .decode = eighths_of_ms(pending->decode_us),
-            .present = eighths_of_ms(now - pending->decoded_us),
+            .present = eighths_of_ms(seen_us - pending->decoded_us),
             .queued = (uint8_t)(stream->pending_count - 1 - i),
         };
 
         vdp_put_ack(&buffer, &ack);
+        stream->stats.shown_us = (unsigned)MAX(seen_us - pending->received_us, 0);
     }
     stream->pending_count = 0;
     stream_send(stream, &buffer, VDP_CHANNEL_DISPLAY);
@@ -287,7 +290,7 @@ void
 stream_expect_present(struct client_stream *stream)
 {
     if (stream->pending_count == STREAM_MAX_PENDING)
-        client_stream_presented(stream);
+        client_stream_presented(stream, vd_monotonic_us());
     else if (!stream->ack_late)
         stream->ack_late = stream_timer(stream, PRESENT_LATE_MS, stream_ack_late);
 }

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/native/canvas.h"
 #include "client/native/cursor.h"
-#include "protocol/codec/codec.h"
 #include "protocol/link/link.h"
 
 struct client_stream;
@@ -33,16 +33,6 @@ struct client_stream_end {
     const char *text; /* borrowed, valid UTF-8, never NULL; a peer may have written it */
 };
 
-struct client_frame {
-    uint32_t id;
-    uint32_t input_serial;
-    bool key;
-    bool settled;
-    struct vdp_rect dirty;
-    unsigned decode_us;
-    size_t size; /* bytes of operations */
-};
-
 struct client_stream_stats {
     uint64_t bytes_in;
     uint64_t frames;
@@ -51,12 +41,13 @@ struct client_stream_stats {
         mismatches;  /* pictures that differed from the host's digest; each was asked for anew */
     unsigned rtt_us; /* last; 0 before the first PONG */
     unsigned capture_us; /* last: damage to encoded at the host */
+    unsigned shown_us;   /* last: from a frame's last byte to the screen; 0 before the first one */
 };
 
 struct client_stream_events {
     void (*live)(void *user_data);
-    void (*surface)(uint16_t width, uint16_t height, void *user_data);
-    /* After decoding; answer with client_stream_presented() once it was shown. */
+    void (*surface)(void *user_data); /* the canvas has another size */
+    /* The canvas has it; answer with client_stream_presented() once it was shown. */
     void (*frame)(const struct client_frame *frame, void *user_data);
     void (*cursor)(void *user_data);
     void (*warp)(uint16_t x, uint16_t y, void *user_data);                /* may be NULL */
@@ -71,14 +62,17 @@ struct client_stream_options {
     uint16_t scale;         /* in 1/120; 0 means 120 */
 };
 
-/* decoder (which keeps the picture between streams) and events are borrowed. Never NULL. */
+/* canvas (which keeps the picture between streams) and events are borrowed. Never NULL. */
 struct client_stream *client_stream_new(const struct client_stream_options *options,
-                                        struct vdp_decoder *decoder, GMainContext *context,
+                                        struct client_canvas *canvas, GMainContext *context,
                                         const struct client_stream_events *events, void *user_data);
 void client_stream_free(struct client_stream *stream); /* accepts NULL */
 
-/* Acknowledges every frame that was handed out. Called late or never, a timer does it. */
-void client_stream_presented(struct client_stream *stream);
+/*
+ * Acknowledges every frame that was handed out, as seen at shown_us (CLOCK_MONOTONIC; 0: at once
+ * when it was decoded). Called late or never, a timer does it.
+ */
+void client_stream_presented(struct client_stream *stream, int64_t shown_us);
 
 /* Input; nothing is sent before the stream is live. */
 /* Returns the serial of the event, 0 when the stream is not live. */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLIENT_CANVAS_H
+#define CLIENT_CANVAS_H
+
+/*
+ * canvas: the picture of a desktop, decoded by a thread of its own.
+ *
+ * Everything here is called from one GMainContext, and calls back in it, in order. The thread alone
+ * touches the decoder; it hands over immutable pieces of the picture, so whoever shows them neither
+ * waits for it nor copies. The picture outlives a stream: while there is none it shows the last
+ * one.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/native/cells.h"
+
+struct client_canvas;
+
+struct client_frame {
+    uint32_t id;
+    uint32_t input_serial;
+    bool key;
+    bool settled;
+    /* Set by the canvas: */
+    size_t size;         /* bytes of operations */
+    unsigned pieces;     /* that changed; 0: there is nothing new to show */
+    bool wrong;          /* the picture is not what the sender says */
+    unsigned decode_us;  /* work of the thread */
+    int64_t received_us; /* CLOCK_MONOTONIC */
+    int64_t decoded_us;
+};
+
+/* error is 0 or an enum vdp_error, after which only another resize makes sense. */
+struct client_canvas_events {
+    void (*resized)(int error, void *user_data);
+    void (*decoded)(const struct client_frame *frame, int error, void *user_data);
+};
+
+/* context NULL: the default one. Never NULL. */
+struct client_canvas *client_canvas_new(GMainContext *context);
+/* Waits for the frame that is being decoded, for no other. Accepts NULL. */
+void client_canvas_free(struct client_canvas *canvas);
+
+/*
+ * From now on events are told what becomes of what is asked for; NULL for nobody. What was asked
+ * for earlier still gets into the picture, without a word. events is borrowed.
+ */
+void client_canvas_attach(struct client_canvas *canvas, const struct client_canvas_events *events,
+                          void *user_data);
+/*
+ * Keeps the old picture where both overlap. This and the next return false when so much waits that
+ * the sender cannot have waited for ACKs.
+ */
+bool client_canvas_resize(struct client_canvas *canvas, uint16_t width, uint16_t height);
+/* Copies the operations. */
+bool client_canvas_frame(struct client_canvas *canvas, const struct client_frame *frame,
+                         const uint8_t *ops, size_t size);
+
+/* The picture as it was last reported; borrowed. */
+const struct client_cells *client_canvas_cells(const struct client_canvas *canvas);
+
+#endif
