@@ -286,12 +286,24 @@ app_activate(GtkApplication *application, void *user_data)
     gtk_window_present(GTK_WINDOW(app->window));
 }
 
+/* Where no session bus is, screen readers are not either; GTK would warn about it. */
+static void
+app_look_for_bus(void)
+{
+    const char *address = g_getenv("DBUS_SESSION_BUS_ADDRESS");
+    g_autofree char *path = g_build_filename(g_get_user_runtime_dir(), "bus", NULL);
+
+    if ((!address || !address[0]) && !g_file_test(path, G_FILE_TEST_EXISTS))
+        g_setenv("GTK_A11Y", "none", FALSE);
+}
+
 int
 client_app_run(const struct client_config *config)
 {
     struct app app = {.config = config};
     int code;
 
+    app_look_for_bus();
     if (!gtk_init_check()) {
         vd_error("app", "there is no display; --headless works without one");
         return CLIENT_EXIT_FAILED;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/native/canvas.h"
 
-#include <string.h>
-
 #include "protocol/base/clock.h"
 #include "protocol/wire/error.h"
 
 #define MAX_WAITING_FRAMES 256u
 #define MAX_WAITING_BYTES  (128u * 1024u * 1024u)
+#define MAX_RESULTS        8u /* that the owner has not looked at: the thread waits */
 
 /* What the thread is asked to do and, on its way back, what became of it. */
 struct job {
@@ -18,7 +17,7 @@ struct job {
     int error;
     GArray *pieces; /* NULL after an error */
     size_t size;
-    uint8_t ops[];
+    uint8_t *ops; /* given back when they are decoded */
 };
 
 struct client_canvas {
@@ -48,6 +47,7 @@ job_free(void *data)
 
     if (job->pieces)
         g_array_unref(job->pieces);
+    g_free(job->ops);
     g_free(job);
 }
 
@@ -80,6 +80,7 @@ job_decode(struct job *job, struct vdp_decoder *decoder)
         job->frame.pieces = job->pieces->len;
         job->frame.wrong = vdp_decoder_verdict(decoder) == VDP_VERDICT_WRONG;
     }
+    g_clear_pointer(&job->ops, g_free);
     job->frame.decoded_us = vd_monotonic_us();
     job->frame.decode_us = (unsigned)(job->frame.decoded_us - start_us);
 }
@@ -92,7 +93,8 @@ canvas_thread(void *data)
 
     g_mutex_lock(&canvas->lock);
     for (;;) {
-        while (!canvas->stop && g_queue_is_empty(&canvas->todo))
+        while (!canvas->stop &&
+               (g_queue_is_empty(&canvas->todo) || canvas->done.length >= MAX_RESULTS))
             g_cond_wait(&canvas->wake, &canvas->lock);
         if (canvas->stop)
             break;
@@ -156,6 +158,7 @@ canvas_dispatch(void *user_data)
     do {
         g_mutex_lock(&canvas->lock);
         job = g_queue_pop_head(&canvas->done);
+        g_cond_signal(&canvas->wake);
         g_mutex_unlock(&canvas->lock);
         if (!job)
             break;
@@ -255,14 +258,13 @@ bool
 client_canvas_frame(struct client_canvas *canvas, const struct client_frame *frame,
                     const uint8_t *ops, size_t size)
 {
-    struct job *job = g_malloc0(sizeof(*job) + size);
+    struct job *job = g_malloc0(sizeof(*job));
 
     job->frame = *frame;
     job->frame.size = size;
     job->frame.received_us = vd_monotonic_us();
     job->size = size;
-    if (size > 0)
-        memcpy(job->ops, ops, size);
+    job->ops = g_memdup2(ops, size);
     return canvas_ask(canvas, job);
 }
 
