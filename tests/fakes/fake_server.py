@@ -38,6 +38,14 @@ def goaway(reason, retry_ms, text):
     return record(GOAWAY, struct.pack('<BI', reason, retry_ms) + text.encode())
 
 
+def varint(value):
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
 class Zstd:
     """A zstd stream of raw blocks: valid, and nothing to install."""
 
@@ -97,7 +105,9 @@ class Picture:
             right = min((tx + 1) * TILE, self.width)
             for y in range(ty * TILE, min((ty + 1) * TILE, self.height)):
                 data += self.pixels[(y * self.width + tx * TILE) * 3:(y * self.width + right) * 3]
-        body = struct.pack(f'<H{len(numbers)}H', len(numbers), *numbers) + zstd.flush(bytes(data))
+        skips = [b - a - 1 for a, b in zip([-1, *numbers], numbers)]
+        listed = b''.join(varint(v) for v in [len(skips), *(skip << 1 for skip in skips)])
+        body = listed + zstd.flush(bytes(data))
         return b'\x01' + struct.pack('<I', len(body))[:3] + body
 
 
