@@ -105,9 +105,7 @@ class OurSystem:
 
     def client(self, *options, port=None):
         """A vedette --headless that logs in and connects; port: that of a proxy in front of the gateway."""
-        own, self.port = self.port, port or self.port
-        self.clients.append(Client(self, 'bench', 'bench', 'any', options))
-        self.port = own
+        self.clients.append(Client(self, 'bench', 'bench', 'any', options, port or self.port))
         return self.clients[-1]
 
     def pids(self):
