@@ -35,6 +35,7 @@ create_desktop(struct broker *broker, const struct broker_action *action)
                                 .cpu = pool->cpu,
                                 .memory_mb = pool->memory_mb,
                                 .accel_any = pool->accel_any,
+                                .display = pool->display,
                                 .created_ms = vd_wall_ms()};
     GError *error = NULL;
 

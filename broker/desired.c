@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "broker/pool.h"
+
 static json_t *
 stream_json(const struct broker_model *model, const struct broker_desktop *desktop,
             const char *ca_pem)
@@ -47,6 +49,7 @@ broker_desired(const struct broker_model *model, const char *host, const char *c
         json_object_set_new(json, "cpu", json_integer(row->cpu));
         json_object_set_new(json, "memory_mb", json_integer(row->memory_mb));
         json_object_set_new(json, "accel", json_string(row->accel_any ? "any" : "kvm"));
+        json_object_set_new(json, "display", json_string(broker_display_name(row->display)));
         json_object_set_new(json, "state", json_string(row->gone ? "gone" : "running"));
         json_object_set_new(json, "stream", stream_json(model, desktop, ca_pem));
         json_array_append_new(list, json);

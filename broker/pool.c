@@ -43,6 +43,14 @@ broker_pools_find(const struct broker_pools *pools, const char *name)
     return NULL;
 }
 
+const char *
+broker_display_name(unsigned display)
+{
+    static const char *const names[] = {"auto", "dbus", "spice", "qxl"};
+
+    return names[display < G_N_ELEMENTS(names) ? display : BROKER_DISPLAY_AUTO];
+}
+
 struct broker_pool *
 broker_pool_new(const char *name, const char *path)
 {

@@ -8,6 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How a machine is shown; in the store as a number, so new ones are only added. */
+enum broker_display {
+    BROKER_DISPLAY_AUTO,  /* what a host takes for the best */
+    BROKER_DISPLAY_DBUS,  /* virtio card, QEMU's D-Bus display */
+    BROKER_DISPLAY_SPICE, /* virtio card, QEMU's SPICE server */
+    BROKER_DISPLAY_QXL,   /* QXL card, QEMU's SPICE server */
+};
+
 struct broker_pool {
     char *name;        /* the file's name without ".pool" */
     char *path;        /* where it was read from */
@@ -21,6 +29,7 @@ struct broker_pool {
     unsigned cpu;
     unsigned memory_mb;
     bool accel_any;          /* false: only a host with a real KVM */
+    unsigned display;        /* enum broker_display */
     unsigned spares_running; /* desktops kept ready beyond the assigned ones */
     unsigned restrain_count; /* so many failures ... */
     int64_t restrain_ms;     /* ... within this time set the pool aside for as long */
@@ -35,6 +44,9 @@ struct broker_pools *broker_pools_new(void);
 void broker_pools_free(struct broker_pools *pools); /* accepts NULL */
 /* NULL when there is none of that name. */
 const struct broker_pool *broker_pools_find(const struct broker_pools *pools, const char *name);
+
+/* As in pool files and in desired messages. */
+const char *broker_display_name(unsigned display);
 
 /* With the defaults of docs/ADMIN.md; name and path are copied. */
 struct broker_pool *broker_pool_new(const char *name, const char *path);

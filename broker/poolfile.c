@@ -18,7 +18,8 @@
 enum value_type {
     VALUE_TEXT,
     VALUE_NAME,
-    VALUE_WORD,
+    VALUE_WORD,   /* a bool: not the first of the words */
+    VALUE_CHOICE, /* an unsigned: index among the words */
     VALUE_NUMBER,
     VALUE_REVISION,
     VALUE_MEMORY,
@@ -36,13 +37,15 @@ struct key {
     bool required;
     size_t offset;
     int64_t min, max;
-    const char *const *words; /* VALUE_WORD: what is accepted, NULL at the end */
+    const char *const *words; /* what is accepted, NULL at the end */
     const char *refused;      /* VALUE_WORD: a word that is known but cannot be had */
 };
 
 static const char *const type_words[] = {"floating", NULL};
 static const char *const logoff_words[] = {"logoff", NULL};
 static const char *const accel_words[] = {"kvm", "any", NULL}; /* index is the value */
+
+static const char *const display_words[] = {"auto", "dbus", "spice", "qxl", NULL}; /* enum */
 
 #define FIELD(member) offsetof(struct broker_pool, member)
 #define NO_FIELD      SIZE_MAX
@@ -60,6 +63,7 @@ static const struct key keys[] = {
     {"Machine", "CPU", VALUE_NUMBER, false, FIELD(cpu), 1, 64, NULL, NULL},
     {"Machine", "Memory", VALUE_MEMORY, false, FIELD(memory_mb), 64, 1048576, NULL, NULL},
     {"Machine", "Accel", VALUE_WORD, false, FIELD(accel_any), 0, 0, accel_words, NULL},
+    {"Machine", "Display", VALUE_CHOICE, false, FIELD(display), 0, 0, display_words, NULL},
     {"Spares", "Running", VALUE_NUMBER, false, FIELD(spares_running), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
@@ -178,7 +182,9 @@ set_word(struct parse *parse, const struct key *key, const char *value, unsigned
 
     for (i = 0; key->words[i] != NULL; i++) {
         if (strcmp(key->words[i], value) == 0) {
-            if (key->offset != NO_FIELD) {
+            if (key->type == VALUE_CHOICE) {
+                *(unsigned *)((char *)parse->pool + key->offset) = (unsigned)i;
+            } else if (key->offset != NO_FIELD) {
                 *(bool *)((char *)parse->pool + key->offset) = i != 0;
             }
             return;
@@ -253,7 +259,7 @@ set_value(struct parse *parse, const struct key *key, const char *value, unsigne
         add_principals(parse, *(GPtrArray **)((char *)parse->pool + key->offset), value, line);
     } else if (value[0] == '\0') {
         report(parse, line, "%s= has no value", key->name);
-    } else if (key->type == VALUE_WORD) {
+    } else if (key->type == VALUE_WORD || key->type == VALUE_CHOICE) {
         set_word(parse, key, value, line);
     } else if (key->type == VALUE_TEXT || key->type == VALUE_NAME) {
         set_text(parse, key, value, line);

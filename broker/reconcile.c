@@ -45,7 +45,8 @@ is_outdated(const struct broker_desktop *desktop, const struct broker_pool *pool
     const struct store_desktop *row = &desktop->row;
 
     if (strcmp(row->image, pool->image) != 0 || row->cpu != pool->cpu ||
-        row->memory_mb != pool->memory_mb || row->accel_any != pool->accel_any) {
+        row->memory_mb != pool->memory_mb || row->accel_any != pool->accel_any ||
+        row->display != pool->display) {
         return true;
     }
     return pool->revision != 0 ? row->revision != pool->revision : row->revision < revision;

@@ -189,6 +189,10 @@ read_want(const json_t *entry, struct want *ret_want)
     want.order.epoch = (uint64_t)epoch;
     want.order.cpu = (unsigned)cpu;
     want.order.memory_mb = (unsigned)memory_mb;
+    if (!kvm_display_parse(json_string_value(json_object_get(entry, "display")),
+                           &want.order.display)) {
+        return false;
+    }
     want.order.want_kvm = strcmp(accel, "any") != 0;
     want.gone = strcmp(state, "gone") == 0;
     *ret_want = want;

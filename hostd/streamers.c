@@ -22,6 +22,7 @@
 #define RECORD         "streamer.json"
 #define MAX_RECORD     4096u
 #define MAX_ID         64u
+#define MAX_WAITING    8u /* sockets of a display: SPICE has one a channel */
 #define LOG_MAX        (1024 * 1024)
 #define RESTART_MIN_MS 100u
 #define RESTART_MAX_MS 5000u
@@ -50,6 +51,8 @@ struct hostd_streamer {
     char state[16];
 
     bool asking_display;
+    int waiting[MAX_WAITING]; /* sockets that the machine gets after the present one */
+    unsigned waiting_count;
     int64_t display_us; /* when it was asked to make a display's socket; 0: never */
 
     json_t *wanted; /* owned; JSON null: nothing; NULL: not heard yet */
@@ -132,6 +135,14 @@ note_change(struct hostd_streamer *streamer)
 }
 
 static void
+drop_waiting(struct hostd_streamer *streamer)
+{
+    while (streamer->waiting_count > 0) {
+        vd_fd_clear(&streamer->waiting[--streamer->waiting_count]);
+    }
+}
+
+static void
 disconnect(struct hostd_streamer *streamer)
 {
     vdp_channel_free(streamer->channel);
@@ -143,6 +154,7 @@ disconnect(struct hostd_streamer *streamer)
         kvm_machine_cancel_display(streamer->machine);
         streamer->asking_display = false;
     }
+    drop_waiting(streamer);
 }
 
 /* The process is gone, or cannot be reached: a fresh one follows, ever more slowly. */
@@ -175,6 +187,8 @@ on_exit_seen(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpoint
     return G_SOURCE_REMOVE;
 }
 
+static void give_display(struct hostd_streamer *streamer, int fd);
+
 static void
 on_display(const char *text, void *user_data)
 {
@@ -183,7 +197,22 @@ on_display(const char *text, void *user_data)
     streamer->asking_display = false;
     if (text != NULL) {
         vd_debug("streamer", "%s: no display: %s", streamer->id, text);
+        drop_waiting(streamer);
+    } else if (streamer->waiting_count > 0) {
+        int fd = streamer->waiting[0];
+
+        streamer->waiting_count--;
+        memmove(streamer->waiting, streamer->waiting + 1,
+                streamer->waiting_count * sizeof(streamer->waiting[0]));
+        give_display(streamer, fd);
     }
+}
+
+static void
+give_display(struct hostd_streamer *streamer, int fd)
+{
+    streamer->asking_display = true;
+    kvm_machine_display(streamer->machine, fd, on_display, streamer);
 }
 
 /*
@@ -193,12 +222,15 @@ on_display(const char *text, void *user_data)
 static void
 take_display(struct hostd_streamer *streamer, int fd)
 {
-    if (fd < 0 || streamer->asking_display) {
+    bool is_spice = kvm_machine_record(streamer->machine)->display != KVM_DISPLAY_DBUS;
+
+    if (fd >= 0 && !streamer->asking_display) {
+        give_display(streamer, fd);
+    } else if (fd >= 0 && is_spice && streamer->waiting_count < MAX_WAITING) {
+        streamer->waiting[streamer->waiting_count++] = fd;
+    } else {
         vd_fd_clear(&fd);
-        return;
     }
-    streamer->asking_display = true;
-    kvm_machine_display(streamer->machine, fd, on_display, streamer);
 }
 
 static void
@@ -437,7 +469,11 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
     if (!streamer->has_display && !streamer->asking_display &&
         now - streamer->display_us > PATIENCE_US && kvm_machine_takes_display(streamer->machine)) {
         streamer->display_us = now;
-        vdp_channel_send(streamer->channel, json_pack("{s:s}", "type", "display"), -1);
+        vdp_channel_send(
+            streamer->channel,
+            json_pack("{s:s, s:s}", "type", "display", "kind",
+                      kvm_display_kind(kvm_machine_record(streamer->machine)->display)),
+            -1);
     }
     if (id[0] != '\0' && strlen(id) <= MAX_ID && strcmp(id, streamer->dialled) != 0) {
         dial(streamer);

@@ -41,6 +41,7 @@ static const char *const store_schema_steps[] = {
     "CREATE INDEX throttle_by_age ON throttle(last_ms);"
     "CREATE TABLE audit(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
     " user TEXT NOT NULL, source TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL) STRICT;",
+    "ALTER TABLE desktops ADD COLUMN display INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_SCHEMA_VERSION ((int)(sizeof(store_schema_steps) / sizeof(store_schema_steps[0])))

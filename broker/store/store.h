@@ -47,8 +47,9 @@ struct store_desktop {
     int64_t epoch;
     unsigned cpu;
     unsigned memory_mb;
-    bool accel_any; /* false: KVM only */
-    bool gone;      /* wanted state; otherwise running */
+    bool accel_any;   /* false: KVM only */
+    unsigned display; /* enum broker_display */
+    bool gone;        /* wanted state; otherwise running */
     int64_t created_ms;
 };
 

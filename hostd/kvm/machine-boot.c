@@ -89,6 +89,7 @@ fill_spec(struct kvm_machine *machine, struct kvm_spec *spec)
         .epoch = record->run_epoch,
         .uuid = record->uuid,
         .accel = record->accel,
+        .display = record->display,
         .cpu = record->cpu,
         .memory_mb = record->memory_mb,
         .width = DISPLAY_WIDTH,

@@ -338,6 +338,16 @@ on_display_added(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *
     finish_display(user_data, result == NULL ? text : NULL);
 }
 
+/* Who holds the socket was decided by us: SPICE has no password to ask for. */
+static json_t *
+describe_client(const struct kvm_machine *machine, const char *name)
+{
+    if (machine->record.display == KVM_DISPLAY_DBUS) {
+        return json_pack("{s:s, s:s}", "protocol", "@dbus-display", "fdname", name);
+    }
+    return json_pack("{s:s, s:s, s:b}", "protocol", "spice", "fdname", name, "skipauth", 1);
+}
+
 static void
 on_display_sent(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
 {
@@ -350,9 +360,8 @@ on_display_sent(struct kvm_qmp *qmp, json_t *result, const char *text, void *use
     }
     vd_fd_clear(&machine->display_fd);
     g_snprintf(name, sizeof(name), "display-%u", machine->display_count);
-    kvm_qmp_command(qmp, "add_client",
-                    json_pack("{s:s, s:s}", "protocol", "@dbus-display", "fdname", name), -1,
-                    KVM_QMP_COMMAND_MS, on_display_added, machine);
+    kvm_qmp_command(qmp, "add_client", describe_client(machine, name), -1, KVM_QMP_COMMAND_MS,
+                    on_display_added, machine);
 }
 
 static gboolean

@@ -139,6 +139,7 @@ fill_record(struct kvm_machine *machine, const struct kvm_order *order)
     record->cpu = order->cpu;
     record->memory_mb = order->memory_mb;
     record->accel = machine->environment->accel;
+    record->display = order->display;
     record->agent = order->files.agent;
     record->uuid = g_uuid_string_random();
     record->boot_id = g_strdup(machine->environment->boot_id);

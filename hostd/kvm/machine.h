@@ -53,6 +53,7 @@ struct kvm_order {
     unsigned revision, slot;
     uint64_t epoch;
     unsigned cpu, memory_mb;
+    enum kvm_display display;
     bool want_kvm; /* refuse anything slower */
     struct kvm_image files;
     const char *refused; /* not NULL: it must not be started, and this is why */

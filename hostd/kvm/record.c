@@ -31,7 +31,7 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
     g_autofree char *path = g_build_filename(folder, KVM_RECORD_FILE, NULL);
     json_t *json = json_pack(
         "{s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:i, s:I, s:s, "
-        "s:b, s:I, s:s?}",
+        "s:b, s:I, s:s?, s:s}",
         "version", RECORD_VERSION, "id", record->id, "pool", record->pool, "image", record->image,
         "revision", (int)record->revision, "slot", (int)record->slot, "epoch",
         (json_int_t)record->epoch, "run_epoch", (json_int_t)record->run_epoch, "cpu",
@@ -39,7 +39,8 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
         kvm_accel_name(record->accel), "agent", (int)record->agent, "uuid", record->uuid, "boot_id",
         record->boot_id, "pid", (int)record->process.pid, "start_time",
         (json_int_t)record->process.start_time, "stage", stage_names[record->stage], "ready",
-        (int)record->ready, "since_ms", (json_int_t)record->since_ms, "text", record->text);
+        (int)record->ready, "since_ms", (json_int_t)record->since_ms, "text", record->text,
+        "display", kvm_display_name(record->display));
     char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
     int result = text == NULL ? -EILSEQ : vd_file_replace(path, text, strlen(text), 0600);
 
@@ -84,6 +85,7 @@ parse(json_t *json, struct kvm_record *record)
         slot < 0 || revision < 0 || epoch < 0 || run_epoch < 0 || run_epoch > epoch || cpu < 1 ||
         memory_mb < 1 || pid < 0 || pid == 1 || start_time < 0 ||
         !parse_stage(stage, &record->stage) ||
+        !kvm_display_parse(json_string_value(json_object_get(json, "display")), &record->display) ||
         (record->stage == KVM_STAGE_RUNNING && (pid == 0 || start_time == 0))) {
         return false;
     }

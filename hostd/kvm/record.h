@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "hostd/kvm/probe.h"
+#include "hostd/kvm/spec.h"
 #include "protocol/launch/launch.h"
 
 #define KVM_RECORD_FILE     "record.json"
@@ -35,6 +36,7 @@ struct kvm_record {
     uint64_t run_epoch; /* the one the machine was started with */
     unsigned cpu, memory_mb;
     enum kvm_accel accel;
+    enum kvm_display display;
     bool agent;                /* the guest runs our agent and will say when it is ready */
     char *uuid;                /* owned */
     char *boot_id;             /* owned; of the host when the machine was started */

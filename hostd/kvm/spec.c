@@ -21,6 +21,38 @@ kvm_spec_name_is_good(const char *name)
            strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_") == size;
 }
 
+static const char *const display_names[] = {"dbus", "spice", "qxl"};
+
+const char *
+kvm_display_name(enum kvm_display display)
+{
+    return display_names[display];
+}
+
+bool
+kvm_display_parse(const char *name, enum kvm_display *ret_display)
+{
+    size_t i;
+
+    *ret_display = KVM_DISPLAY_DBUS;
+    if (name == NULL || strcmp(name, "auto") == 0) {
+        return true;
+    }
+    for (i = 0; i < G_N_ELEMENTS(display_names); i++) {
+        if (strcmp(name, display_names[i]) == 0) {
+            *ret_display = (enum kvm_display)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *
+kvm_display_kind(enum kvm_display display)
+{
+    return display == KVM_DISPLAY_DBUS ? "dbus" : "spice";
+}
+
 bool
 kvm_spec_check(const struct kvm_spec *spec, GError **error)
 {
@@ -122,6 +154,32 @@ add_socket(GPtrArray *arguments, const char *id, int fd)
     addf(arguments, "-chardev", "socket,id=%s,fd=%d,server=on,wait=off", id, fd);
 }
 
+/*
+ * Nobody can connect to either display: a client's socket comes over the monitor. What SPICE could
+ * compress would be unpacked again on the same host, and the agent it wants is not ours.
+ */
+static void
+add_display(GPtrArray *arguments, const struct kvm_spec *spec)
+{
+    if (spec->display == KVM_DISPLAY_DBUS) {
+        add(arguments, "-display", "dbus,p2p=yes");
+    } else {
+        add(arguments, "-display", "none");
+        add(arguments, "-spice",
+            "port=0,disable-ticketing=on,image-compression=off,jpeg-wan-compression=never,"
+            "zlib-glz-wan-compression=never,streaming-video=off,playback-compression=off,"
+            "agent-mouse=off,disable-copy-paste=on,disable-agent-file-xfer=on,"
+            "seamless-migration=off");
+    }
+    if (spec->display == KVM_DISPLAY_QXL) {
+        addf(arguments, "-device", "qxl-vga,id=gpu,max_outputs=1,xres=%u,yres=%u", spec->width,
+             spec->height);
+    } else {
+        addf(arguments, "-device", "virtio-vga,id=gpu,max_outputs=1,edid=on,xres=%u,yres=%u",
+             spec->width, spec->height);
+    }
+}
+
 static void
 add_devices(GPtrArray *arguments, const struct kvm_spec *spec)
 {
@@ -130,9 +188,7 @@ add_devices(GPtrArray *arguments, const struct kvm_spec *spec)
     add_socket(arguments, "rescue", spec->rescue_fd);
     add(arguments, "-mon", "chardev=rescue,mode=control");
 
-    add(arguments, "-display", "dbus,p2p=yes");
-    addf(arguments, "-device", "virtio-vga,id=gpu,max_outputs=1,edid=on,xres=%u,yres=%u",
-         spec->width, spec->height);
+    add_display(arguments, spec);
     add(arguments, "-device", "virtio-keyboard-pci,id=keyboard");
     add(arguments, "-device", "virtio-tablet-pci,id=tablet");
     add(arguments, "-object", "rng-random,id=random,filename=/dev/urandom");

@@ -22,6 +22,12 @@
 #define KVM_SPEC_MEMORY_MAX_MB (1024u * 1024u)
 #define KVM_SPEC_CMDLINE_MAX   2000
 
+enum kvm_display {
+    KVM_DISPLAY_DBUS,  /* virtio card, D-Bus display */
+    KVM_DISPLAY_SPICE, /* virtio card, SPICE server */
+    KVM_DISPLAY_QXL,   /* QXL card, SPICE server */
+};
+
 struct kvm_spec {
     const char *name; /* desktop id: letters, digits, '-', '_' */
     uint64_t epoch;   /* becomes part of the machine's name, so that adoption can compare it */
@@ -29,6 +35,7 @@ struct kvm_spec {
     enum kvm_accel accel;
     unsigned cpu;
     unsigned memory_mb;
+    enum kvm_display display;
     unsigned width, height; /* preferred mode before a client says what it has */
     /* Descriptor numbers inside the machine's process; -1 where there is none. */
     int qmp_fd, rescue_fd, agent_fd; /* listening unix sockets */
@@ -47,6 +54,13 @@ char **kvm_spec_arguments(const struct kvm_spec *spec);
 
 /* "ID.EPOCH", what the running machine calls itself; g_free(). */
 char *kvm_spec_machine_name(const char *name, uint64_t epoch);
+
+/* As in orders and records. */
+const char *kvm_display_name(enum kvm_display display);
+/* "auto" and NULL are the default; false for an unknown word. */
+bool kvm_display_parse(const char *name, enum kvm_display *ret_display);
+/* The streamer's word for how it connects: "dbus" or "spice". */
+const char *kvm_display_kind(enum kvm_display display);
 
 /* True for a desktop id that may become a folder and an argument. */
 bool kvm_spec_name_is_good(const char *name);

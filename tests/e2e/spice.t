@@ -12,6 +12,7 @@ from oursystem import OurSystem
 from picture import read_png
 from tap import Tap
 from vedette import Folder, wait_for
+from system import POOL, System
 
 
 def same_picture(client, machine, path):
@@ -72,11 +73,34 @@ def work(tap, folder, gpu):
         machine.stop()
 
 
+def pool_over_spice(tap):
+    """The same through broker, hostd and launch, under separate uids."""
+    pool = POOL.format(title='Desk', max=1, allow='Allow=alice', accel='any', spares=0)
+    pool = pool.replace('Accel=any', 'Accel=any\nDisplay=spice')
+    with System('user alice password alice-canary-1\n', {'desk': pool}) as system:
+        alice = system.client('alice', 'desk', 'alice-canary-1')
+        alice.do('wait-live 90000', 100)
+        desktop = alice.do('state')['desktop']
+        path = f'{system.folder}/alice.png'
+        alice.do('type a pool over SPICE')
+
+        def equal():
+            alice.do('wait-settled 200 20000')
+            alice.do(f'dump {path}')
+            return read_png(path).difference(system.screendump(desktop)) is None
+
+        wait_for(equal, 30, 'equal pictures')
+        tap.ok(read_png(path).colours() > 16, 'a pool with Display=spice shows the machine as it is')
+        with open(f'{system.state}/hostd/desktops/{desktop}/record.json', encoding='utf-8') as record:
+            tap.ok('"display": "spice"' in record.read(), 'and its record says how it is shown')
+
+
 def main():
     tap = Tap()
     with Folder() as folder:
         for gpu in ('virtio', 'qxl'):
             work(tap, f'{folder}/{gpu}', gpu)
+    pool_over_spice(tap)
     tap.done()
 
 

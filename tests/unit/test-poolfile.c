@@ -62,6 +62,7 @@ test_whole_file(void)
                                            "CPU=4\n"
                                            "Memory=4G\n"
                                            "Accel=any\n"
+                                           "Display=qxl\n"
                                            "[Spares]\n"
                                            "Running=6\n"
                                            "Restrain=5/1h\n"
@@ -81,6 +82,8 @@ test_whole_file(void)
     g_assert_cmpuint(pool->cpu, ==, 4);
     g_assert_cmpuint(pool->memory_mb, ==, 4096);
     g_assert_true(pool->accel_any);
+    g_assert_cmpuint(pool->display, ==, BROKER_DISPLAY_QXL);
+    g_assert_cmpstr(broker_display_name(pool->display), ==, "qxl");
     g_assert_cmpuint(pool->spares_running, ==, 6);
     g_assert_cmpuint(pool->restrain_count, ==, 5);
     g_assert_cmpint(pool->restrain_ms, ==, 3600000);
@@ -97,6 +100,7 @@ test_defaults(void)
     g_assert_cmpuint(pool->allow->len, ==, 0);
     g_assert_cmpuint(pool->revision, ==, 0);
     g_assert_false(pool->accel_any);
+    g_assert_cmpuint(pool->display, ==, BROKER_DISPLAY_AUTO);
     g_assert_cmpint(pool->disconnected_ms, ==, 7200000);
     broker_pool_free(pool);
 }

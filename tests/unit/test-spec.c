@@ -86,6 +86,35 @@ test_disk_that_boots_itself_and_is_kept(void)
     compare_with_golden(&spec, "disk-own-boot");
 }
 
+static void
+test_display_over_spice(void)
+{
+    struct kvm_spec spec = make_spec();
+
+    spec.kernel_fd = 6;
+    spec.display = KVM_DISPLAY_SPICE;
+    compare_with_golden(&spec, "spice-virtio");
+    spec.display = KVM_DISPLAY_QXL;
+    compare_with_golden(&spec, "spice-qxl");
+}
+
+static void
+test_words_for_displays(void)
+{
+    enum kvm_display display;
+
+    g_assert_true(kvm_display_parse("qxl", &display));
+    g_assert_cmpint(display, ==, KVM_DISPLAY_QXL);
+    g_assert_cmpstr(kvm_display_kind(display), ==, "spice");
+    g_assert_true(kvm_display_parse("spice", &display));
+    g_assert_cmpint(display, ==, KVM_DISPLAY_SPICE);
+    g_assert_true(kvm_display_parse("auto", &display));
+    g_assert_cmpint(display, ==, KVM_DISPLAY_DBUS);
+    g_assert_true(kvm_display_parse(NULL, &display));
+    g_assert_cmpstr(kvm_display_kind(display), ==, "dbus");
+    g_assert_false(kvm_display_parse("vnc", &display));
+}
+
 /* Whatever the image: nothing listens on a network, nothing takes a path, no device by default. */
 static void
 test_no_network_no_path_no_defaults(void)
@@ -166,6 +195,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/spec/display-over-spice", test_display_over_spice);
+    g_test_add_func("/spec/words-for-displays", test_words_for_displays);
     g_test_add_func("/spec/kernel-image-on-tcg", test_kernel_image_on_tcg);
     g_test_add_func("/spec/disposable-disk-image-on-kvm", test_disposable_disk_image_on_kvm);
     g_test_add_func("/spec/disk-that-boots-itself-and-is-kept",

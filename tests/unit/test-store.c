@@ -67,6 +67,7 @@ make_desktop(const char *id, unsigned slot)
                                     .cpu = 2,
                                     .memory_mb = 512,
                                     .accel_any = true,
+                                    .display = 3,
                                     .created_ms = NOW};
 
     g_strlcpy(desktop.id, id, sizeof(desktop.id));
@@ -137,6 +138,7 @@ test_rows_come_back(struct fixture *f, gconstpointer data)
     g_assert_cmpuint(desktop->revision, ==, 3);
     g_assert_cmpuint(desktop->memory_mb, ==, 512);
     g_assert_true(desktop->accel_any);
+    g_assert_cmpuint(desktop->display, ==, 3);
     g_assert_false(desktop->gone);
     g_array_unref(rows);
     rows = store_sessions_load(f->store, NULL);
