@@ -309,16 +309,14 @@ static const struct lws_protocols protocols[] = {
     {0},
 };
 
+static struct lws_protocol_vhost_options policy_header = {NULL, NULL,
+                                                          "content-security-policy:", NULL};
 static const struct lws_protocol_vhost_options headers[] = {
     {&headers[1], NULL, "x-content-type-options:", "nosniff"},
-    {&headers[2], NULL, "content-security-policy:",
-     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-     "frame-ancestors 'none'"},
-    {&headers[3], NULL, "x-frame-options:", "DENY"},
-    {&headers[4], NULL, "referrer-policy:", "no-referrer"},
-    {&headers[5], NULL, "cross-origin-opener-policy:", "same-origin"},
-    {&headers[6], NULL, "cross-origin-resource-policy:", "same-origin"},
-    {NULL, NULL, "cache-control:", "no-store"},
+    {&headers[2], NULL, "x-frame-options:", "DENY"},
+    {&headers[3], NULL, "referrer-policy:", "no-referrer"},
+    {&headers[4], NULL, "cross-origin-opener-policy:", "same-origin"},
+    {&policy_header, NULL, "cross-origin-resource-policy:", "same-origin"},
 };
 
 static int
@@ -344,6 +342,7 @@ start_lws(struct gateway *gateway)
         vd_error(MODULE, "libwebsockets does not start");
         return -1;
     }
+    policy_header.value = gateway->policy;
     info.vhost_name = "gateway";
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info.protocols = protocols;
@@ -408,6 +407,8 @@ start_listening(struct gateway *gateway)
     if (fd < 0) {
         return -1;
     }
+    /* The port is known now; the header points here. */
+    gateway_policy(&gateway->config.names, gateway->policy, sizeof(gateway->policy));
     gateway->listen.kind = GATEWAY_SOCKET_LISTEN;
     gateway->listen.gateway = gateway;
     info.vh = gateway->vhost;

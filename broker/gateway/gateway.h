@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/gateway/page.h"
 #include "broker/gateway/pipe.h"
 #include "broker/gateway/request.h"
 #include "protocol/wire/messages.h"
@@ -25,6 +26,7 @@
 #define GATEWAY_MAX_BODY        16384u
 #define GATEWAY_MAX_ID          64u
 #define GATEWAY_MAX_SOURCE      64u /* bytes of an address in text */
+#define GATEWAY_MAX_POLICY      1024u
 #define GATEWAY_BODY_MS         10000u
 #define GATEWAY_REPLY_MS        45000u /* a login may take its 30 s and more */
 #define GATEWAY_IDLE_MS         15000u
@@ -58,8 +60,11 @@ enum gateway_conn_kind { GATEWAY_CONN_HTTP, GATEWAY_CONN_STREAM, GATEWAY_CONN_UP
 struct gateway_response {
     unsigned status;
     const char *type;
-    char *text; /* owned */
+    char *text;                      /* owned, wiped; NULL for a page */
+    const struct gateway_page *page; /* or NULL */
+    const void *data;                /* what is sent: text or bytes of the page */
     size_t size;
+    bool packed; /* data is compressed */
     size_t sent;
     char *cookie; /* owned, wiped; a Set-Cookie header or NULL */
     bool ready;
@@ -123,6 +128,7 @@ struct gateway {
     unsigned conn_count;
     struct gateway_stream *streams;
     json_int_t next_request;
+    char policy[GATEWAY_MAX_POLICY];
     char *ca_pem; /* served as /ca.pem */
     size_t ca_size;
 };

@@ -115,6 +115,7 @@ respond_take(struct gateway_conn *conn, unsigned status, const char *type, char 
     conn->response.status = status;
     conn->response.type = type;
     conn->response.text = text;
+    conn->response.data = text;
     conn->response.size = size;
     conn->response.ready = true;
     gateway_conn_deadline(conn, GATEWAY_IDLE_MS);
@@ -135,6 +136,35 @@ respond_error(struct gateway_conn *conn, unsigned status, const char *code, cons
 
     (void)snprintf(buffer, sizeof(buffer), "{\"error\":\"%s\",\"message\":\"%s\"}", code, text);
     return respond(conn, status, JSON_TYPE, buffer);
+}
+
+/* A file of ours, or that the browser has it already. */
+static int
+respond_page(struct gateway_conn *conn, const struct gateway_page *page)
+{
+    struct gateway_response *response = &conn->response;
+    char value[MAX_FIELD];
+
+    response_clear(response);
+    response->page = page;
+    response->type = page->type;
+    response->ready = true;
+    response->status = 200;
+    if (header(conn->socket.wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, value, sizeof(value)) &&
+        strcmp(value, page->tag) == 0) {
+        response->status = 304;
+    } else if (header(conn->socket.wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, value, sizeof(value)) &&
+               gateway_accepts_gzip(value)) {
+        response->packed = true;
+        response->data = page->packed;
+        response->size = page->packed_size;
+    } else {
+        response->data = page->plain;
+        response->size = page->plain_size;
+    }
+    gateway_conn_deadline(conn, GATEWAY_IDLE_MS);
+    lws_callback_on_writable(conn->socket.wsi);
+    return 0;
 }
 
 /* Sends the request on; the answer comes through gateway_http_reply(). */
@@ -253,7 +283,7 @@ gateway_http_request(struct gateway_conn *conn, const char *path)
     if (!is_get) {
         return respond(conn, 405, TEXT_TYPE, "GET only.\n");
     }
-    return respond(conn, 200, page->type, page->text);
+    return respond_page(conn, page);
 }
 
 int
@@ -278,6 +308,28 @@ gateway_http_body_end(struct gateway_conn *conn)
 }
 
 static int
+put_header(struct lws *wsi, const char *name, const char *value, uint8_t **at, uint8_t *end)
+{
+    return lws_add_http_header_by_name(wsi, (const uint8_t *)name, (const uint8_t *)value,
+                                       (int)strlen(value), at, end);
+}
+
+/* Pages are asked for again with their tag; answers of the API are kept by nobody. */
+static int
+put_caching(struct lws *wsi, const struct gateway_response *response, uint8_t **at, uint8_t *end)
+{
+    if (response->page == NULL) {
+        return put_header(wsi, "cache-control:", "no-store", at, end);
+    }
+    return put_header(wsi, "cache-control:", "no-cache", at, end) != 0 ||
+                   put_header(wsi, "vary:", "accept-encoding", at, end) != 0 ||
+                   put_header(wsi, "etag:", response->page->tag, at, end) != 0 ||
+                   (response->packed && put_header(wsi, "content-encoding:", "gzip", at, end) != 0)
+               ? -1
+               : 0;
+}
+
+static int
 write_headers(struct gateway_conn *conn)
 {
     struct gateway_response *response = &conn->response;
@@ -291,10 +343,11 @@ write_headers(struct gateway_conn *conn)
 
     r = lws_add_http_common_headers(wsi, response->status, response->type, response->size, &at,
                                     end);
+    if (r == 0) {
+        r = put_caching(wsi, response, &at, end);
+    }
     if (r == 0 && cookie != NULL) {
-        r = lws_add_http_header_by_name(wsi,
-                                        (const uint8_t *)"set-cookie:", (const uint8_t *)cookie,
-                                        (int)strlen(cookie), &at, end);
+        r = put_header(wsi, "set-cookie:", cookie, &at, end);
     }
     if (r != 0 || lws_finalize_write_http_header(wsi, start, &at, end) != 0) {
         r = -1;
@@ -305,6 +358,16 @@ write_headers(struct gateway_conn *conn)
         lws_callback_on_writable(wsi);
     }
     return r;
+}
+
+static int
+finish(struct gateway_conn *conn)
+{
+    int r = conn->response.status >= 400 ? -1 : 0; /* who was refused has to come again */
+
+    gateway_http_clear(conn);
+    gateway_conn_deadline(conn, GATEWAY_IDLE_MS);
+    return r != 0 || lws_http_transaction_completed(conn->socket.wsi) != 0 ? -1 : 0;
 }
 
 int
@@ -323,10 +386,13 @@ gateway_http_writeable(struct gateway_conn *conn)
     if (!response->headers_sent) {
         return write_headers(conn);
     }
+    if (response->status == 304) {
+        return finish(conn);
+    }
     part = response->size - response->sent;
     part = part < WRITE_BYTES ? part : WRITE_BYTES;
     last = response->sent + part == response->size;
-    memcpy(chunk + LWS_PRE, response->text + response->sent, part);
+    memcpy(chunk + LWS_PRE, (const char *)response->data + response->sent, part);
     r = lws_write(wsi, chunk + LWS_PRE, part, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP);
     explicit_bzero(chunk, sizeof(chunk));
     if (r < (int)part) {
@@ -337,10 +403,7 @@ gateway_http_writeable(struct gateway_conn *conn)
         lws_callback_on_writable(wsi);
         return 0;
     }
-    r = response->status >= 400 ? -1 : 0; /* who was refused has to come again */
-    gateway_http_clear(conn);
-    gateway_conn_deadline(conn, GATEWAY_IDLE_MS);
-    return r != 0 || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+    return finish(conn);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/gateway/request.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -178,4 +179,57 @@ gateway_content_length(const char *text, size_t limit, size_t *ret_size)
     }
     *ret_size = to_number(text);
     return true;
+}
+
+/* Whether "; q=..." of a coding, size bytes, is a zero. */
+static bool
+is_refused(const char *text, size_t size)
+{
+    size_t at = strspn(text, " ;\t");
+
+    return at + 3 <= size && strncasecmp(text + at, "q=0", 3) == 0 &&
+           at + 3 + strspn(text + at + 3, "0. \t") >= size;
+}
+
+bool
+gateway_accepts_gzip(const char *accept)
+{
+    while (*accept != '\0') {
+        size_t size;
+
+        accept += strspn(accept, " ,\t");
+        size = strcspn(accept, ",");
+        if (size >= 4 && strncasecmp(accept, "gzip", 4) == 0 &&
+            (size == 4 || strchr(" ;\t", accept[4]) != NULL)) {
+            return !is_refused(accept + 4, size - 4);
+        }
+        accept += size;
+    }
+    return false;
+}
+
+void
+gateway_policy(const struct gateway_names *names, char *buffer, size_t size)
+{
+    static const char before[] =
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src "
+        "'self' blob: data:; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; connect-src 'self'";
+    size_t used = sizeof(before) - 1;
+    size_t i;
+
+    (void)snprintf(buffer, size, "%s", before);
+    for (i = 0; i < names->count && used < size; i++) {
+        int more;
+
+        if (strchr(names->items[i], ':') != NULL) {
+            continue; /* a policy cannot name an IPv6 address */
+        }
+        more = snprintf(buffer + used, size - used, " wss://%s:%u", names->items[i], names->port);
+        if (more < 0 || (size_t)more >= size - used) {
+            buffer[used] = '\0';
+            return;
+        }
+        used += (size_t)more;
+    }
 }

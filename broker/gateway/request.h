@@ -38,6 +38,15 @@ bool gateway_bearer_token(const char *authorization, char ret_token[VD_TOKEN_CHA
 
 enum gateway_route gateway_api_route(bool is_post, const char *path);
 
+/* Whether an Accept-Encoding header takes gzip: it is named and not with q=0. */
+bool gateway_accepts_gzip(const char *accept);
+
+/*
+ * The policy of our pages: everything from ourselves and nothing from anybody else. Browsers differ
+ * in whether 'self' covers wss, so the names are listed too, as many as there is room for.
+ */
+void gateway_policy(const struct gateway_names *names, char *buffer, size_t size);
+
 /* A number of at most limit from Content-Length; false for anything but digits. */
 bool gateway_content_length(const char *text, size_t limit, size_t *ret_size);
 

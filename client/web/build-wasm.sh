@@ -11,6 +11,13 @@ zstd=$dir/zstd/lib
 mkdir -p "$dir/xxhash"
 cp "$(pkg-config --variable=includedir libxxhash)/xxhash.h" "$dir/xxhash/"
 
+# Nothing to do when it was made from these very sources.
+sum=$(cat "$top"/protocol/wire/*.[ch] "$top"/protocol/codec/*.[ch] "$top"/client/web/codec-wasm.c "$0" \
+	"$zstd/zstd.h" | cksum)
+if [ -f "$dir/codec.wasm" ] && [ "$sum" = "$(cat "$dir/codec.sum" 2>/dev/null)" ]; then
+	exit 0
+fi
+
 # Only the decompressor; no assembler, no legacy formats, no tracing.
 set -- "$zstd"/common/entropy_common.c "$zstd"/common/error_private.c \
 	"$zstd"/common/fse_decompress.c "$zstd"/common/xxhash.c "$zstd"/common/zstd_common.c \
@@ -24,3 +31,4 @@ ${WASM_CC:-clang-14} --target=wasm32-wasi -mexec-model=reactor -std=gnu11 -O3 -f
 	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -I"$dir/xxhash" -I"$zstd" -I"$top" \
 	-Wl,--max-memory=536870912 -Wl,--strip-all "$@" -o "$dir/codec.wasm.new"
 mv "$dir/codec.wasm.new" "$dir/codec.wasm"
+echo "$sum" >"$dir/codec.sum"

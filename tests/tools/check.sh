@@ -27,4 +27,4 @@ export VEDETTE_SOURCE VEDETTE_BUILD VEDETTE_SANITIZED
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$PWD/tests/tools/lsan.supp:print_suppressions=0
 
-exec prove --timer tests/unit/*.t tests/tools/*.t tests/*.t tests/e2e/*.t
+exec prove --timer tests/unit/*.t tests/tools/*.t tests/*.t tests/e2e/*.t tests/web/*.t

@@ -136,14 +136,54 @@ test_lengths_are_digits_within_the_limit(void)
 }
 
 static void
+test_gzip_is_sent_to_who_takes_it(void)
+{
+    g_assert_true(gateway_accepts_gzip("gzip, deflate, br"));
+    g_assert_true(gateway_accepts_gzip("br,GZIP"));
+    g_assert_true(gateway_accepts_gzip("br;q=1.0, gzip;q=0.8"));
+    g_assert_false(gateway_accepts_gzip("gzip;q=0"));
+    g_assert_false(gateway_accepts_gzip("gzip; q=0.00, br"));
+    g_assert_false(gateway_accepts_gzip("br, gzipped"));
+    g_assert_false(gateway_accepts_gzip("identity"));
+    g_assert_false(gateway_accepts_gzip(""));
+    g_assert_false(gateway_accepts_gzip(",,, ,"));
+}
+
+static void
+test_the_policy_lists_our_names_and_no_more_than_fit(void)
+{
+    static const char *const few[] = {"desk.example", "[::1]"};
+    const char *many[100];
+    struct gateway_names listed = {few, 2, 8443};
+    char policy[512];
+    size_t i;
+
+    gateway_policy(&listed, policy, sizeof(policy));
+    g_assert_true(g_str_has_prefix(policy, "default-src 'none'; "));
+    g_assert_true(g_str_has_suffix(policy, "connect-src 'self' wss://desk.example:8443"));
+    for (i = 0; i < 100; i++) {
+        many[i] = "desk.example";
+    }
+    listed = (struct gateway_names){many, 100, 8443};
+    gateway_policy(&listed, policy, sizeof(policy));
+    g_assert_true(g_str_has_suffix(policy, " wss://desk.example:8443"));
+}
+
+static void
 test_the_page_table_has_no_paths_but_its_own(void)
 {
     const struct gateway_page *page = gateway_page_find("/");
+    g_autofree char *html = NULL;
 
     g_assert_nonnull(page);
-    g_assert_nonnull(strstr(page->text, "lang=\"ko\""));
-    g_assert_null(strstr(page->text, "<script"));
-    g_assert_null(strstr(page->text, "style=")); /* the policy would refuse it */
+    g_assert_cmpstr(page->type, ==, "text/html; charset=utf-8");
+    html = g_strndup((const char *)page->plain, page->plain_size);
+    g_assert_nonnull(strstr(html, "lang=\"ko\""));
+    g_assert_null(strstr(html, "<script>"));
+    g_assert_null(strstr(html, "style="));  /* the policy would refuse it */
+    g_assert_null(strstr(html, "=\"http")); /* nothing of a third party */
+    g_assert_cmpuint(page->packed_size, <, page->plain_size);
+    g_assert_cmpint(page->tag[0], ==, '"');
     g_assert_null(gateway_page_find(""));
     g_assert_null(gateway_page_find("/vedette.css/"));
     g_assert_null(gateway_page_find("/../etc/passwd"));
@@ -235,6 +275,9 @@ main(int argc, char **argv)
                     test_lengths_are_digits_within_the_limit);
     g_test_add_func("/gateway/the-page-table-has-no-paths-but-its-own",
                     test_the_page_table_has_no_paths_but_its_own);
+    g_test_add_func("/gateway/gzip-is-sent-to-who-takes-it", test_gzip_is_sent_to_who_takes_it);
+    g_test_add_func("/gateway/the-policy-lists-our-names-and-no-more-than-fit",
+                    test_the_policy_lists_our_names_and_no_more_than_fit);
     g_test_add_func("/gateway/a-last-record-follows-a-whole-one",
                     test_a_last_record_follows_a_whole_one);
     g_test_add_func("/gateway/a-pipe-takes-no-more-than-its-limit",

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// launcher: the user's pools, renewed while it is shown.
+import { call } from './api.js';
+import { h, icon, show } from './dom.js';
+import { _, themed } from './i18n.js';
+import { logo } from './login.js';
+
+const REFRESH_MS = 3000;
+const SCREEN = 'M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2zM9 21h6';
+const states = ['ready', 'running', 'starting', 'full', 'unavailable'];
+
+function stateText(state) {
+  return {
+    ready: _('Ready'), running: _('Running'), starting: _('Starting'), full: _('In use'),
+    unavailable: _('Not available'),
+  }[state];
+}
+
+export class Launcher {
+  #timer = 0;
+  #shown = '';
+  #gone = false;
+
+  // events: connect(pool), logout(), expired()
+  constructor(user, events, notice = '') {
+    this.events = events;
+    this.list = h('ul', { class: 'pools' });
+    this.notice = h('p', { class: 'message info', role: 'status', hidden: notice === '' }, notice);
+    this.heading = h('h1', { class: 'heading', tabindex: '-1' }, _('Your desktops'));
+    this.view = h('div', { class: 'launcher' },
+      h('header', { class: 'bar' }, logo(36), h('span', { class: 'bar-product' }, themed('Title')),
+        h('span', { class: 'bar-user' }, user),
+        h('button', { class: 'flat', type: 'button', onclick: () => this.#leave(() => events.logout()) }, _('Log out'))),
+      h('main', { class: 'launcher-body' }, this.heading, this.notice, this.list));
+    show(this.view, this.heading);
+    this.#refresh();
+  }
+
+  #leave(then) {
+    this.#gone = true;
+    clearTimeout(this.#timer);
+    then();
+  }
+
+  #say(text) {
+    if (this.notice.textContent !== text) {
+      this.notice.textContent = text;
+      this.notice.hidden = text === '';
+    }
+  }
+
+  async #refresh() {
+    const { status, body } = await call('/api/pools');
+    if (this.#gone) {
+      return;
+    }
+    if (status === 401) {
+      this.#leave(() => this.events.expired());
+      return;
+    }
+    if (status === 200 && Array.isArray(body.pools)) {
+      this.#draw(body.pools);
+    } else {
+      this.#say(_('The server does not answer. Trying again…'));
+      this.failing = true;
+    }
+    this.#timer = setTimeout(() => this.#refresh(), REFRESH_MS);
+  }
+
+  #draw(pools) {
+    if (this.failing) {
+      this.failing = false;
+      this.#say('');
+    }
+    const text = JSON.stringify(pools);
+    if (text === this.#shown) {
+      return;
+    }
+    this.#shown = text;
+    const focused = document.activeElement?.dataset?.pool;
+    this.list.replaceChildren(...pools.map((pool, i) => this.#card(pool, i)));
+    if (pools.length === 0) {
+      this.#say(_('There is no desktop for you. Please ask your administrator.'));
+    }
+    const again = [...this.list.querySelectorAll('button')].find((button) => button.dataset.pool === focused);
+    again?.focus({ preventScroll: true });
+  }
+
+  #card(pool, i) {
+    const name = String(pool.name);
+    const state = states.includes(pool.state) ? pool.state : 'unavailable';
+    const title = String(pool.description || name);
+    const button = h('button', {
+      class: 'primary wide', type: 'button', 'data-pool': name, 'aria-describedby': `pool-${i}`,
+      disabled: state === 'unavailable', onclick: () => this.#leave(() => this.events.connect(name, title)),
+    }, state === 'running' ? _('Resume') : _('Connect'));
+    return h('li', { class: 'card pool', 'data-state': state },
+      h('span', { class: 'pool-icon' }, icon(SCREEN, 34)),
+      h('h2', { class: 'pool-title', id: `pool-${i}` }, title),
+      h('p', { class: 'pool-name' }, name),
+      h('p', { class: `pool-state ${state}` }, stateText(state)),
+      h('p', { class: 'pool-detail' }, String(pool.text ?? '')), button);
+  }
+}

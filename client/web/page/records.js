@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// records: cuts the bytes of a stream into records and writes ours. Every length is compared with
+// the type's limit before memory is taken; nonsense throws and so ends that stream.
+import * as k from './constants.js';
+
+const HEADER = 8;
+const CRITICAL = 0x02;
+const MAX_SKIPPED = 1 << 20; // of a type that we do not know
+const limits = new Map(k.MESSAGES.map((message) => [message.type, message]));
+const fromHost = 'HBG';
+
+export class Nonsense extends Error {}
+
+export class Framer {
+  #chunks = [];
+  #size = 0;
+  #need = HEADER;
+  #header = null;
+
+  push(bytes) {
+    this.#chunks.push(bytes);
+    this.#size += bytes.length;
+  }
+
+  // The next `size` bytes as one array of their own.
+  #take(size) {
+    const out = new Uint8Array(size);
+    let at = 0;
+    while (at < size) {
+      const chunk = this.#chunks[0];
+      const part = Math.min(chunk.length, size - at);
+      out.set(part === chunk.length ? chunk : chunk.subarray(0, part), at);
+      at += part;
+      if (part === chunk.length) {
+        this.#chunks.shift();
+      } else {
+        this.#chunks[0] = chunk.subarray(part);
+      }
+    }
+    this.#size -= size;
+    return out;
+  }
+
+  #readHeader() {
+    const view = new DataView(this.#take(HEADER).buffer);
+    const type = view.getUint16(0, true);
+    const flags = view.getUint8(3);
+    const size = view.getUint32(4, true);
+    const known = limits.get(type);
+    if ((flags & ~CRITICAL) !== 0) {
+      throw new Nonsense('unknown flags');
+    }
+    if (!known && (flags & CRITICAL) !== 0) {
+      throw new Nonsense('unknown critical record');
+    }
+    if (known && !fromHost.includes(known.direction)) {
+      throw new Nonsense(`${known.name} is not for us`);
+    }
+    if (size > (known ? known.maxBody : MAX_SKIPPED)) {
+      throw new Nonsense('record too large');
+    }
+    return { type, size, known };
+  }
+
+  // The next whole record {type, body}, or null; unknown ones are left out.
+  next() {
+    for (;;) {
+      if (this.#size < this.#need) {
+        return null;
+      }
+      if (!this.#header) {
+        this.#header = this.#readHeader();
+        this.#need = this.#header.size;
+        continue;
+      }
+      const { type, size, known } = this.#header;
+      const body = this.#take(size);
+      this.#header = null;
+      this.#need = HEADER;
+      if (known) {
+        return { type, body };
+      }
+    }
+  }
+}
+
+// A record with `size` bytes of body, filled by write(view, at).
+export function record(type, size, write) {
+  const view = new DataView(new ArrayBuffer(HEADER + size));
+  view.setUint16(0, type, true);
+  view.setUint8(2, limits.get(type).channel);
+  view.setUint32(4, size, true);
+  write?.(view, HEADER);
+  return new Uint8Array(view.buffer);
+}
+
+export function ticketRecord(ticket) {
+  return record(k.TYPE.TICKET, ticket.length, (view, at) => {
+    for (let i = 0; i < ticket.length; i++) {
+      view.setUint8(at + i, ticket.charCodeAt(i));
+    }
+  });
+}
+
+export function helloRecord() {
+  const random = crypto.getRandomValues(new Uint8Array(9));
+  // TLVs: tiles in zstd (windowLog 23), present times, and one that nobody knows.
+  return record(k.TYPE.HELLO, 29, (view, at) => {
+    view.setUint32(at, k.MAGIC, true);
+    view.setUint16(at + 4, k.VERSION_MIN, true);
+    view.setUint16(at + 6, k.VERSION_MAX, true);
+    for (let i = 0; i < 8; i++) {
+      view.setUint8(at + 8 + i, random[i]);
+    }
+    view.setUint16(at + 16, 1, true);
+    view.setUint16(at + 18, 1, true);
+    view.setUint8(at + 20, 23);
+    view.setUint16(at + 21, 8, true);
+    view.setUint16(at + 23, 0, true);
+    view.setUint16(at + 25, 0x0a0a | ((random[8] & 7) << 12), true);
+    view.setUint16(at + 27, 0, true);
+  });
+}
+
+export function readHello(body) {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  if (body.length < 16 || view.getUint32(0, true) !== k.MAGIC) {
+    throw new Nonsense('no hello');
+  }
+  const least = view.getUint16(4, true);
+  const most = view.getUint16(6, true);
+  if (least === 0 || least > most || least > k.VERSION_MAX || most < k.VERSION_MIN) {
+    throw new Nonsense('no version in common');
+  }
+  for (let at = 16; at < body.length;) {
+    if (body.length - at < 4) {
+      throw new Nonsense('hello is cut off');
+    }
+    const id = view.getUint16(at, true);
+    const size = view.getUint16(at + 2, true);
+    if (size > body.length - at - 4) {
+      throw new Nonsense('hello is cut off');
+    }
+    if ((id & 0x8000) !== 0 && (id & 0x7fff) !== 1 && (id & 0x7fff) !== 8) {
+      throw new Nonsense('hello asks for what we do not know');
+    }
+    at += 4 + size;
+  }
+}
+
+export function readGoaway(body) {
+  if (body.length < 5) {
+    throw new Nonsense('short goaway');
+  }
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  return {
+    reason: view.getUint8(0),
+    retryMs: Math.min(view.getUint32(1, true), 10000),
+    text: new TextDecoder().decode(body.subarray(5, 5 + k.MAX_TEXT)),
+  };
+}
+
+export function goawayRecord(reason) {
+  return record(k.TYPE.GOAWAY, 5, (view, at) => view.setUint8(at, reason));
+}
+
+export function sizeRecord({ width, height, scale }) {
+  return record(k.TYPE.SET_SIZE, 6, (view, at) => {
+    view.setUint16(at, width, true);
+    view.setUint16(at + 2, height, true);
+    view.setUint16(at + 4, scale, true);
+  });
+}
+
+export function ackRecord(frame, decodeMs, presentMs, queued) {
+  const eighths = (ms) => Math.max(0, Math.min(65535, Math.round(ms * 8)));
+  return record(k.TYPE.ACK, 9, (view, at) => {
+    view.setUint32(at, frame, true);
+    view.setUint16(at + 4, eighths(decodeMs), true);
+    view.setUint16(at + 6, eighths(presentMs), true);
+    view.setUint8(at + 8, Math.min(queued, 255));
+  });
+}
+
+// Input: one serial for all kinds, so that the host can say what the guest had when it drew.
+export class InputWriter {
+  #serial = 0;
+
+  #write(type, size, write) {
+    this.#serial = (this.#serial + 1) >>> 0;
+    return record(type, 8 + size, (view, at) => {
+      view.setUint32(at, this.#serial, true);
+      view.setUint32(at + 4, Math.round(performance.now() * 1000) >>> 0, true);
+      write(view, at + 8);
+    });
+  }
+
+  // {kind, ...} as the page sends it; null when it is out of range.
+  write(input) {
+    const side = (value) => Math.max(0, Math.min(k.MAX_SIDE - 1, Math.round(value) || 0));
+    const notch = (value) => Math.max(-32768, Math.min(32767, Math.round(value) || 0));
+    switch (input.kind) {
+      case 'key':
+        if (!(input.code > 0 && input.code <= k.MAX_KEY)) {
+          return null;
+        }
+        return this.#write(k.TYPE.KEY, 3, (view, at) => {
+          view.setUint16(at, input.code, true);
+          view.setUint8(at + 2, input.down ? 1 : 0);
+        });
+      case 'pointer':
+        return this.#write(k.TYPE.POINTER, 4, (view, at) => {
+          view.setUint16(at, side(input.x), true);
+          view.setUint16(at + 2, side(input.y), true);
+        });
+      case 'button':
+        if (!(input.button > 0 && input.button <= k.MAX_BUTTON)) {
+          return null;
+        }
+        return this.#write(k.TYPE.BUTTON, 2, (view, at) => {
+          view.setUint8(at, input.button);
+          view.setUint8(at + 1, input.down ? 1 : 0);
+        });
+      case 'wheel':
+        return this.#write(k.TYPE.WHEEL, 4, (view, at) => {
+          view.setInt16(at, notch(input.dx), true);
+          view.setInt16(at + 2, notch(input.dy), true);
+        });
+      case 'release':
+        return record(k.TYPE.RELEASE_ALL, 0);
+      default:
+        return null;
+    }
+  }
+}

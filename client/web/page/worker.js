@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// worker: one desktop's stream and decoder, away from the page's thread. A frame goes from the
+// socket to the canvas within one task here; the page sends input and hears what happened.
+import * as k from './constants.js';
+import { Decoder, isKey } from './decoder.js';
+import * as r from './records.js';
+
+const TICK_MS = 500;
+const PING_MS = 1500;
+const DEAD_MS = 5500; // with the tick at most 6 s
+const HELLO_MS = 20000;
+const CONNECT_MS = 5000;
+const FRAME_HEAD = 15;
+
+let decoder = null;
+let stream = null;
+let wanted = null;
+const totals = { frames: 0, bytes: 0, decodeMs: 0, rttMs: 0 };
+
+class Stream {
+  #socket;
+  #framer = new r.Framer();
+  #input = new r.InputWriter();
+  #ticket;
+  #tick;
+  #started = performance.now();
+  #heard = this.#started;
+  #pinged = this.#started;
+  #opened = false;
+  live = false;
+
+  constructor(url, ticket) {
+    this.#ticket = ticket;
+    this.#socket = new WebSocket(url, 'vdp.v1');
+    this.#socket.binaryType = 'arraybuffer';
+    this.#socket.onopen = () => this.#open();
+    this.#socket.onmessage = (event) => this.#data(event.data);
+    this.#socket.onclose = () => this.end({ cause: 'lost', text: '' });
+    this.#tick = setInterval(() => this.#check(), TICK_MS);
+  }
+
+  send(bytes) {
+    if (this.#opened && bytes && this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.send(bytes);
+    }
+  }
+
+  input(message) {
+    if (this.live) {
+      this.send(this.#input.write(message));
+    }
+  }
+
+  // Drops the socket without waiting for the other end, who may be gone.
+  end(how) {
+    clearInterval(this.#tick);
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
+    if (stream === this) {
+      stream = null;
+      postMessage({ kind: 'closed', ...how });
+    }
+  }
+
+  #open() {
+    this.#opened = true;
+    this.#heard = performance.now();
+    this.send(r.ticketRecord(this.#ticket));
+    this.#ticket = '';
+    this.send(r.helloRecord());
+  }
+
+  #check() {
+    const now = performance.now();
+    if (!this.live) {
+      if (now - this.#started > (this.#opened ? HELLO_MS : CONNECT_MS)) {
+        this.end({ cause: 'lost', text: 'no desktop answered' });
+      }
+      return;
+    }
+    if (now - this.#heard > DEAD_MS && now - this.#pinged < DEAD_MS) {
+      this.end({ cause: 'lost', text: 'nothing heard for 6 s' });
+      return;
+    }
+    if (now - this.#pinged >= PING_MS) {
+      this.#pinged = now;
+      this.send(r.record(k.TYPE.PING, 8, (view, at) => view.setFloat64(at, now, true)));
+    }
+    postMessage({ kind: 'stats', ...totals });
+  }
+
+  #data(data) {
+    if (!(data instanceof ArrayBuffer)) {
+      this.end({ cause: 'nonsense', text: 'text on the stream' });
+      return;
+    }
+    this.#heard = performance.now();
+    totals.bytes += data.byteLength;
+    try {
+      this.#framer.push(new Uint8Array(data));
+      for (let next = this.#framer.next(); next && stream === this; next = this.#framer.next()) {
+        this.#record(next.type, next.body);
+      }
+    } catch (error) {
+      this.send(r.goawayRecord(5));
+      this.end({ cause: 'nonsense', text: String(error.message) });
+    }
+  }
+
+  #record(type, body) {
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    if (!this.live && type !== k.TYPE.HELLO && type !== k.TYPE.GOAWAY &&
+        type !== k.TYPE.PING && type !== k.TYPE.PONG) {
+      throw new r.Nonsense('a record before hello');
+    }
+    switch (type) {
+      case k.TYPE.HELLO:
+        this.#hello(body);
+        break;
+      case k.TYPE.GOAWAY:
+        this.end({ cause: 'goaway', ...r.readGoaway(body) });
+        break;
+      case k.TYPE.PING:
+        this.send(r.record(k.TYPE.PONG, body.length, (out, at) => new Uint8Array(out.buffer).set(body, at)));
+        break;
+      case k.TYPE.PONG:
+        this.#pong(view.getFloat64(0, true));
+        break;
+      case k.TYPE.SURFACE:
+        this.#surface(view.getUint16(2, true), view.getUint16(4, true));
+        break;
+      case k.TYPE.FRAME:
+        this.#frame(view, body);
+        break;
+      case k.TYPE.CURSOR_SHAPE:
+        this.#shape(view, body);
+        break;
+      case k.TYPE.CURSOR_USE:
+        postMessage({ kind: 'cursor-use', id: view.getUint32(0, true), visible: view.getUint8(4) !== 0 });
+        break;
+      default: // CURSOR_WARP: a page cannot move the pointer
+    }
+  }
+
+  #hello(body) {
+    if (this.live) {
+      throw new r.Nonsense('a second hello');
+    }
+    r.readHello(body);
+    this.live = true;
+    if (wanted) {
+      this.send(r.sizeRecord(wanted));
+    }
+    postMessage({ kind: 'live' });
+  }
+
+  #pong(stamp) {
+    const rtt = performance.now() - stamp;
+    if (rtt >= 0 && rtt < 60000) {
+      totals.rttMs = rtt;
+    }
+  }
+
+  #surface(width, height) {
+    if (width === 0 || height === 0 || width > k.MAX_SIDE || height > k.MAX_SIDE) {
+      throw new r.Nonsense('surface out of range');
+    }
+    decoder.resize(width, height);
+    postMessage({ kind: 'surface', width, height });
+  }
+
+  #frame(view, body) {
+    const before = performance.now();
+    decoder.decode(body.subarray(FRAME_HEAD), isKey(view.getUint8(14)));
+    const decoded = performance.now();
+    const tiles = decoder.paint();
+    const shown = performance.now();
+    this.send(r.ackRecord(view.getUint32(0, true), decoded - before, shown - decoded, 0));
+    totals.frames += 1;
+    totals.decodeMs = decoded - before;
+    postMessage({
+      kind: 'frame', id: view.getUint32(0, true), settled: (view.getUint8(14) & k.FRAME_SETTLED) !== 0, tiles,
+    });
+  }
+
+  #shape(view, body) {
+    const width = view.getUint16(4, true);
+    const height = view.getUint16(6, true);
+    if (width === 0 || height === 0 || width > k.MAX_CURSOR || height > k.MAX_CURSOR ||
+        body.length !== 12 + width * height * 4) {
+      throw new r.Nonsense('cursor out of range');
+    }
+    const pixels = body.slice(12);
+    postMessage({
+      kind: 'cursor-shape', id: view.getUint32(0, true), width, height,
+      hotX: view.getUint16(8, true), hotY: view.getUint16(10, true), pixels,
+    }, [pixels.buffer]);
+  }
+}
+
+const commands = {
+  async start({ canvas }) {
+    try {
+      decoder = await Decoder.load(canvas);
+      postMessage({ kind: 'ready' });
+    } catch (error) {
+      postMessage({ kind: 'failed', text: String(error.message) });
+    }
+  },
+  dial({ url, ticket }) {
+    stream?.end({});
+    stream = new Stream(url, ticket);
+  },
+  size({ size }) {
+    wanted = size;
+    if (stream?.live) {
+      stream.send(r.sizeRecord(size));
+    }
+  },
+  input({ input }) {
+    stream?.input(input);
+  },
+  hangup() {
+    const old = stream;
+    stream = null;
+    if (old) {
+      old.input({ kind: 'release' });
+      old.send(r.goawayRecord(1));
+      old.end({});
+    }
+  },
+  quit() {
+    setTimeout(() => close(), 1000); // the farewell is on its way
+  },
+};
+
+onmessage = (event) => commands[event.data.kind](event.data);

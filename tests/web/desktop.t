@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A person works in a real browser: her picture is QEMU's own, pixel for pixel, keys and pointer arrive, and
+the picture comes back by itself after a gateway, a streamer or the line died."""
+
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from browser import Browser, chromium, same_picture
+from system import POOL, System, wait_for
+from tap import Tap
+
+USERS = 'user alice password alice-canary-1\n'
+POOLS = {'desk': POOL.format(title='Office', max=2, allow='Allow=alice', accel='any', spares=1)}
+
+
+def changed(page, before, what):
+    wait_for(lambda: page.picture().difference(before), 20, what)
+
+
+def work(tap, system, page):
+    page.login(f'https://localhost:{system.port}/', 'alice', 'alice-canary-1')
+    page.wait_text('Ready')
+    started = time.monotonic()
+    page.click('.pool button')
+    page.wait_live()
+    tap.note(f'from the button to the first picture: {time.monotonic() - started:.2f} s')
+    desktop = system.status()['sessions'][0]['desktop']
+    wait_for(lambda: page.picture().width == 1000, 20, 'the size of the window')
+    tap.equal(same_picture(page, system, desktop), None, 'the picture equals the screendump')
+    before = page.picture()
+    tap.equal((before.width, before.height), (1000, 700), 'the desktop has the size of the window')
+    tap.ok(before.colours() > 16, 'and is a picture, not a blank screen')
+    page.keys('Hello, Vedette 42!')
+    changed(page, before, 'typed text')
+    tap.equal(same_picture(page, system, desktop), None, 'typed text: equal to the screendump')
+    typed = page.picture()
+    page.mouse('mouseMoved', 123, 234)
+    page.mouse('mousePressed', 123, 234, 'left', clickCount=1, buttons=1)
+    page.mouse('mouseReleased', 123, 234, 'left', clickCount=1)
+    page.mouse('mouseWheel', 123, 234, deltaX=0, deltaY=120)
+    changed(page, typed, 'the pointer')
+    tap.equal(same_picture(page, system, desktop), None, 'pointer, button and wheel: equal to the screendump')
+    tap.ok(page.value("document.querySelector('.stage').style.cursor !== ''"), 'the cursor has the guest\'s shape')
+    return desktop
+
+
+def line_of_guest(page, top):
+    """The pixels of a line of text that the tiny guest keeps about its input."""
+    picture = page.picture()
+    return b''.join(picture.pixels[(y * picture.width + 40) * 3:(y * picture.width + 600) * 3] for y in range(top, top + 18))
+
+
+def keys(tap, system, page, desktop):
+    before = line_of_guest(page, 118)
+    page.call('Input.dispatchKeyEvent', type='rawKeyDown', code='ShiftLeft', key='Shift')
+    wait_for(lambda: line_of_guest(page, 118) != before, 20, 'Shift to arrive')
+    held = line_of_guest(page, 118)
+    page.value("document.querySelector('.stage').blur()")
+    wait_for(lambda: line_of_guest(page, 118) != held, 20, 'Shift to be released')
+    tap.equal(same_picture(page, system, desktop), None, 'a key that is down is released when the page loses the keyboard')
+    page.value("document.querySelector('.stage').focus()")
+    page.call('Input.dispatchKeyEvent', type='keyUp', code='ShiftLeft', key='Shift')
+    before = line_of_guest(page, 118)
+    page.value("[...document.querySelectorAll('.tools button')].find((b) => b.textContent === 'Ctrl+Alt+Del').click()")
+    wait_for(lambda: line_of_guest(page, 118) != before, 20, 'Ctrl+Alt+Del')
+    tap.ok(True, 'the toolbar sends Ctrl+Alt+Del')
+    before = line_of_guest(page, 118)
+    page.call('Input.dispatchKeyEvent', type='rawKeyDown', code='AltRight', key='AltGraph')
+    page.call('Input.dispatchKeyEvent', type='keyUp', code='AltRight', key='AltGraph')
+    page.call('Input.dispatchKeyEvent', type='rawKeyDown', code='IntlBackslash', key='Dead')
+    page.call('Input.dispatchKeyEvent', type='keyUp', code='IntlBackslash', key='Dead')
+    wait_for(lambda: line_of_guest(page, 118) != before, 20, 'AltGr and a dead key')
+    tap.ok(True, 'AltGr and dead keys arrive as the keys they are')
+
+
+def sizes(tap, system, page, desktop):
+    page.resize(800, 600)
+    wait_for(lambda: page.picture().width == 800, 30, 'the new size')
+    tap.equal(same_picture(page, system, desktop), None, 'after a resize: equal to the screendump')
+    page.resize(600, 400, 2)
+    wait_for(lambda: page.picture().width == 1200, 30, 'the size in device pixels')
+    tap.equal(same_picture(page, system, desktop), None, 'on a screen of double density every device pixel is one')
+    tap.equal(page.value("document.querySelector('canvas.picture').getBoundingClientRect().width"), 600, 'at its true size')
+    page.resize(1000, 700)
+    wait_for(lambda: page.picture().width == 1000, 30, 'the size of before')
+
+
+def comes_back(tap, system, page, desktop, what, do):
+    page.value("""window.states = []; new MutationObserver(() => states.push(document.querySelector('.desktop')?.dataset.state))
+        .observe(document.querySelector('.desktop'), {attributes: true, attributeFilter: ['data-state']})""")
+    started = time.monotonic()
+    do()
+    page.wait("states.includes('reconnecting')", 20)
+    noticed = time.monotonic() - started
+    page.wait("states.at(-1) === 'live'", 60)
+    back = time.monotonic() - started
+    tap.equal(same_picture(page, system, desktop), None, f'after {what} the picture is back ({noticed:.1f} s to notice, {back:.1f} s to be back)')
+    before = page.picture()
+    page.keys('x')
+    changed(page, before, 'a key')
+    return noticed, back
+
+
+def recovery(tap, system, page, desktop):
+    def kill(program):
+        return lambda: os.kill(system.pids(program)[0], signal.SIGKILL)
+
+    comes_back(tap, system, page, desktop, 'a killed gateway', kill('vedette-gateway'))
+    comes_back(tap, system, page, desktop, 'a killed streamer', kill('vedette-streamer'))
+    gateway = system.pids('vedette-gateway')[0]
+    resumed = []
+
+    def stop_for_a_while():
+        os.kill(gateway, signal.SIGSTOP)
+        try:
+            stopped = time.monotonic()
+            page.wait("states.includes('reconnecting')", 20)
+            tap.ok(time.monotonic() - stopped < 7, f'a dead line is noticed after {time.monotonic() - stopped:.1f} s')
+            tap.ok('grayscale' in page.value("getComputedStyle(document.querySelector('.picture')).filter"), 'and the picture turns grey')
+            wait_for(lambda: time.monotonic() - stopped > 10, 20, '10 s of silence')
+        finally:
+            os.kill(gateway, signal.SIGCONT)
+            resumed.append(time.monotonic())
+
+    comes_back(tap, system, page, desktop, '10 s of a dead line', stop_for_a_while)
+    tap.note(f'{time.monotonic() - resumed[0]:.1f} s after the line was back everything had been compared')
+
+
+def takeover(tap, system, page):
+    other = page.second()
+    other.open(f'https://localhost:{system.port}/')
+    other.wait_text('Resume')
+    other.click('.pool button')
+    other.wait_live()
+    page.wait("document.querySelector('.desktop').dataset.end === 'taken-over'")
+    tap.ok('another device' in page.text(), 'a second tab takes over, and the first one says so')
+    tap.equal(other.state(), 'live', 'the second one stays')
+    page.click('.state-card .primary')
+    page.wait_live()
+    other.wait("document.querySelector('.desktop').dataset.end === 'taken-over'")
+    tap.ok(True, 'and can be taken back')
+    page.value("[...document.querySelectorAll('.tools button')].at(-1).click()")
+    page.wait_text('You logged off')
+    wait_for(lambda: not system.status()['sessions'], 60, 'the session to end')
+    tap.ok(True, 'logging off ends the session')
+    return other
+
+
+def main():
+    tap = Tap()
+    if chromium() is None:
+        tap.note('no Chromium: install the package chromium')
+        tap.ok(False, 'there is a browser')
+        tap.done()
+        return
+    with System(USERS, POOLS) as system, Browser(f'{system.state}/pki/gateway.pem') as browser:
+        page = browser.page()
+        page.open(f'https://localhost:{system.port}/')
+        page.wait_text('Vedette')
+        if page.value("document.querySelector('script') === null"):
+            print('1..0 # SKIP built without access from the browser')
+            tap.finished = True
+            return
+        system.wait_ready('desk')
+        desktop = work(tap, system, page)
+        keys(tap, system, page, desktop)
+        sizes(tap, system, page, desktop)
+        recovery(tap, system, page, desktop)
+        other = takeover(tap, system, page)
+        passing = ('401', 'ERR_CONNECTION', 'ERR_TIMED_OUT', '503', 'ERR_EMPTY_RESPONSE', 'ERR_SOCKET', 'WebSocket')
+        problems = [text for text in page.problems + other.problems if not any(part in text for part in passing)]
+        tap.equal(problems, [], 'no script failed and nothing broke the policy')
+    tap.done()
+
+
+main()
