@@ -52,6 +52,11 @@ export class Decoder {
     }
   }
 
+  // Whether the host's digest of the picture says that ours is another one.
+  isWrong() {
+    return this.#codec.vedette_verdict() === 2;
+  }
+
   // ImageData over the decoder's own memory, which may have moved since the last frame.
   #picture() {
     const memory = this.#codec.memory.buffer;

@@ -4,6 +4,7 @@
 import * as k from './constants.js';
 
 const HEADER = 8;
+const MORE = 0x01; // a fragment; the next record of its channel goes on with it
 const CRITICAL = 0x02;
 const MAX_SKIPPED = 1 << 20; // of a type that we do not know
 const limits = new Map(k.MESSAGES.map((message) => [message.type, message]));
@@ -16,6 +17,7 @@ export class Framer {
   #size = 0;
   #need = HEADER;
   #header = null;
+  #parts = new Map(); // by channel: what came of a message in fragments
 
   push(bytes) {
     this.#chunks.push(bytes);
@@ -44,10 +46,13 @@ export class Framer {
   #readHeader() {
     const view = new DataView(this.#take(HEADER).buffer);
     const type = view.getUint16(0, true);
+    const channel = view.getUint8(2);
     const flags = view.getUint8(3);
     const size = view.getUint32(4, true);
     const known = limits.get(type);
-    if ((flags & ~CRITICAL) !== 0) {
+    const more = (flags & MORE) !== 0;
+    const before = this.#parts.get(channel);
+    if ((flags & ~(MORE | CRITICAL)) !== 0) {
       throw new Nonsense('unknown flags');
     }
     if (!known && (flags & CRITICAL) !== 0) {
@@ -56,10 +61,41 @@ export class Framer {
     if (known && !fromHost.includes(known.direction)) {
       throw new Nonsense(`${known.name} is not for us`);
     }
-    if (size > (known ? known.maxBody : MAX_SKIPPED)) {
+    if (more && (size === 0 || channel < k.CHANNEL.DISPLAY)) {
+      throw new Nonsense('a fragment that may not be one');
+    }
+    if (before && (before.type !== type || before.critical !== (flags & CRITICAL))) {
+      throw new Nonsense('another record among fragments');
+    }
+    if (size + (before?.size ?? 0) > (known ? known.maxBody : MAX_SKIPPED)) {
       throw new Nonsense('record too large');
     }
-    return { type, size, known };
+    return { type, channel, size, known, more, critical: flags & CRITICAL };
+  }
+
+  // Puts fragments together; the whole body, or null while more are to come.
+  #join(header, body) {
+    const before = this.#parts.get(header.channel);
+    if (!before && !header.more) {
+      return body;
+    }
+    const part = before ?? { type: header.type, critical: header.critical, size: 0, bodies: [] };
+    part.size += body.length;
+    if (header.known) {
+      part.bodies.push(body);
+    }
+    this.#parts.set(header.channel, part);
+    if (header.more) {
+      return null;
+    }
+    this.#parts.delete(header.channel);
+    const whole = new Uint8Array(header.known ? part.size : 0);
+    let at = 0;
+    for (const piece of part.bodies) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
   }
 
   // The next whole record {type, body}, or null; unknown ones are left out.
@@ -73,12 +109,12 @@ export class Framer {
         this.#need = this.#header.size;
         continue;
       }
-      const { type, size, known } = this.#header;
-      const body = this.#take(size);
+      const header = this.#header;
+      const body = this.#join(header, this.#take(header.size));
       this.#header = null;
       this.#need = HEADER;
-      if (known) {
-        return { type, body };
+      if (header.known && body !== null) {
+        return { type: header.type, body };
       }
     }
   }
@@ -104,8 +140,8 @@ export function ticketRecord(ticket) {
 
 export function helloRecord() {
   const random = crypto.getRandomValues(new Uint8Array(9));
-  // TLVs: tiles in zstd (windowLog 23), present times, and one that nobody knows.
-  return record(k.TYPE.HELLO, 29, (view, at) => {
+  // TLVs: tiles in zstd (windowLog 23), present times, fragments, and one that nobody knows.
+  return record(k.TYPE.HELLO, 33, (view, at) => {
     view.setUint32(at, k.MAGIC, true);
     view.setUint16(at + 4, k.VERSION_MIN, true);
     view.setUint16(at + 6, k.VERSION_MAX, true);
@@ -117,8 +153,10 @@ export function helloRecord() {
     view.setUint8(at + 20, 23);
     view.setUint16(at + 21, 8, true);
     view.setUint16(at + 23, 0, true);
-    view.setUint16(at + 25, 0x0a0a | ((random[8] & 7) << 12), true);
+    view.setUint16(at + 25, 11, true);
     view.setUint16(at + 27, 0, true);
+    view.setUint16(at + 29, 0x0a0a | ((random[8] & 7) << 12), true);
+    view.setUint16(at + 31, 0, true);
   });
 }
 
@@ -141,7 +179,7 @@ export function readHello(body) {
     if (size > body.length - at - 4) {
       throw new Nonsense('hello is cut off');
     }
-    if ((id & 0x8000) !== 0 && (id & 0x7fff) !== 1 && (id & 0x7fff) !== 8) {
+    if ((id & 0x8000) !== 0 && ![1, 8, 11].includes(id & 0x7fff)) {
       throw new Nonsense('hello asks for what we do not know');
     }
     at += 4 + size;

@@ -15,7 +15,7 @@ const FRAME_HEAD = 15;
 let decoder = null;
 let stream = null;
 let wanted = null;
-const totals = { frames: 0, bytes: 0, decodeMs: 0, rttMs: 0 };
+const totals = { frames: 0, bytes: 0, decodeMs: 0, rttMs: 0, wrong: 0 };
 
 class Stream {
   #socket;
@@ -175,6 +175,10 @@ class Stream {
     const decoded = performance.now();
     const tiles = decoder.paint();
     const shown = performance.now();
+    if (decoder.isWrong()) {
+      totals.wrong += 1;
+      this.send(r.record(k.TYPE.REFRESH, 0));
+    }
     this.send(r.ackRecord(view.getUint32(0, true), decoded - before, shown - decoded, 0));
     totals.frames += 1;
     totals.decodeMs = decoded - before;

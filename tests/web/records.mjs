@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// records.mjs CORPUS: records split at every byte, fragments, limits and noise; prints TAP.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { TYPE } from './constants.js';
+import { keyCodes, keyOfCharacter } from './keys.js';
+import { Framer, InputWriter, Nonsense, ackRecord, helloRecord, readGoaway, readHello, sizeRecord, ticketRecord } from './records.js';
+
+let number = 0;
+let failed = 0;
+
+function report(passed, text) {
+  number += 1;
+  failed += passed ? 0 : 1;
+  console.log(`${passed ? 'ok' : 'not ok'} ${number} - ${text}`);
+}
+
+function raw(type, channel, flags, body) {
+  const out = new Uint8Array(8 + body.length);
+  const view = new DataView(out.buffer);
+  view.setUint16(0, type, true);
+  view.setUint8(2, channel);
+  view.setUint8(3, flags);
+  view.setUint32(4, body.length, true);
+  out.set(body, 8);
+  return out;
+}
+
+function join2(...parts) {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+// All records of chunks as "type:hex", or the text of the error.
+function read(...chunks) {
+  const framer = new Framer();
+  const found = [];
+  try {
+    for (const chunk of chunks) {
+      framer.push(chunk);
+      for (let next = framer.next(); next; next = framer.next()) {
+        found.push(`${next.type}:${Buffer.from(next.body).toString('hex')}`);
+      }
+    }
+  } catch (error) {
+    return error instanceof Nonsense ? `nonsense: ${error.message}` : `error: ${error.stack}`;
+  }
+  return found.join(' ');
+}
+
+const ping = raw(TYPE.PING, 0, 0, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+const whole = join2(raw(TYPE.FRAME, 4, 1, Uint8Array.of(1, 2)), ping, raw(TYPE.FRAME, 4, 0, Uint8Array.of(3)),
+  raw(999, 5, 0, Uint8Array.of(9, 9)), raw(TYPE.CURSOR_USE, 2, 0, Uint8Array.of(1, 0, 0, 0, 1)));
+const wanted = `${TYPE.PING}:0102030405060708 ${TYPE.FRAME}:010203 ${TYPE.CURSOR_USE}:0100000001`;
+report(read(whole) === wanted, 'fragments are put together, others come between them, unknown ones are left out');
+let split = 0;
+for (let at = 0; at <= whole.length; at++) {
+  split += read(whole.subarray(0, at), whole.subarray(at)) === wanted ? 1 : 0;
+}
+report(split === whole.length + 1, 'wherever the bytes are split');
+report(read(...[...whole].map((byte) => Uint8Array.of(byte))) === wanted, 'and when each comes alone');
+
+for (const [text, bytes] of [
+  ['an unknown critical record', raw(999, 5, 2, new Uint8Array(0))],
+  ['an unknown flag', raw(TYPE.PING, 0, 4, new Uint8Array(8))],
+  ['a record for the host', raw(TYPE.KEY, 1, 0, new Uint8Array(11))],
+  ['a record for hosts and brokers', raw(TYPE.JSON, 0, 0, new Uint8Array(2))],
+  ['a fragment of what is urgent', raw(TYPE.PING, 0, 1, new Uint8Array(8))],
+  ['an empty fragment', raw(TYPE.FRAME, 4, 1, new Uint8Array(0))],
+  ['another type among fragments', join2(raw(TYPE.FRAME, 4, 1, new Uint8Array(1)), raw(TYPE.SURFACE, 4, 0, new Uint8Array(6)))],
+  ['a body above its limit', raw(TYPE.PING, 0, 0, new Uint8Array(9))],
+  ['fragments above the limit together', join2(raw(TYPE.SURFACE, 4, 1, new Uint8Array(10)), raw(TYPE.SURFACE, 4, 0, new Uint8Array(10)))],
+  ['a length of four gigabytes', Uint8Array.of(TYPE.FRAME, 0, 4, 0, 255, 255, 255, 255)],
+]) {
+  report(read(bytes).startsWith('nonsense'), `${text} is refused`);
+}
+
+const [corpus] = process.argv.slice(2);
+const bad = readdirSync(corpus).map((name) => read(new Uint8Array(readFileSync(join(corpus, name)))))
+  .filter((text) => text.startsWith('error'));
+report(bad.length === 0, `the corpus of the native framer is read or refused ${bad[0] ?? ''}`);
+let seed = 1;
+const random = () => {
+  seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+  return seed >>> 16;
+};
+let strange = '';
+for (let round = 0; round < 20000 && !strange; round++) {
+  const noise = new Uint8Array(whole);
+  for (let i = 0; i < 1 + random() % 4; i++) {
+    noise[random() % noise.length] = random();
+  }
+  const text = read(noise.subarray(0, random() % noise.length), noise);
+  strange = text.startsWith('error') ? text : '';
+  for (const parse of [readHello, readGoaway]) {
+    try {
+      parse(noise.slice(0, random() % 40));
+    } catch (error) {
+      strange ||= error instanceof Nonsense ? '' : error.stack;
+    }
+  }
+}
+report(strange === '', `noise is refused in order ${strange}`);
+
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
+const input = new InputWriter();
+report(hex(sizeRecord({ width: 1024, height: 768, scale: 120 })) === '2500010006000000000400037800', 'SET_SIZE is written as the table says');
+report(hex(ackRecord(7, 1.5, 1e9, 0)) === '4200040009000000070000000c00ffff00', 'ACK counts in eighths and saturates');
+report(hex(ticketRecord('ab')) === '10000000020000006162', 'so is TICKET');
+const key = input.write({ kind: 'key', code: 30, down: true });
+report(hex(key.subarray(0, 12)) === '200001000b00000001000000' && hex(key.subarray(16)) === '1e0001', 'a key has serial, time, code and direction');
+report(hex(input.write({ kind: 'wheel', dx: -120, dy: 240 }).subarray(16)) === '88fff000', 'a wheel turns both ways');
+report(input.write({ kind: 'key', code: 768, down: true }) === null && input.write({ kind: 'button', button: 6 }) === null, 'what is out of range is not sent');
+const hello = helloRecord();
+readHello(hello.subarray(8).slice());
+report(hello.length === 41, 'our own HELLO can be read');
+
+const codes = Object.values(keyCodes);
+report(codes.every((code) => Number.isInteger(code) && code > 0 && code < 768), 'every key has a code');
+const kernel = { KeyA: 30, KeyZ: 44, Digit0: 11, AltRight: 100, IntlBackslash: 86, IntlRo: 89, IntlYen: 124, Lang1: 122, Lang2: 123,
+  NumpadEnter: 96, Pause: 119, ContextMenu: 127, F12: 88, F13: 183, ArrowUp: 103, MetaLeft: 125 };
+report(Object.entries(kernel).every(([name, code]) => keyCodes[name] === code), 'the ones that people miss first are the kernel\'s');
+const all = 'abcXYZ019-=!@#$%^&*()_+[]{};:\'"`~\\|,.<>/? \n\t';
+report([...all].every((character) => keyOfCharacter(character)) && keyOfCharacter('가') === null, 'text becomes keys where there are keys');
+console.log(`1..${number}`);
+process.exit(failed ? 1 : 0);
