@@ -77,6 +77,18 @@ def keys(tap, system, page, desktop):
     tap.ok(True, 'AltGr and dead keys arrive as the keys they are')
 
 
+def full_screen(tap, page):
+    page.key('F11')
+    page.wait('document.fullscreenElement !== null')
+    tap.equal(page.value('document.activeElement.className'), 'stage', 'F11 makes the desktop fill the screen and keeps the keyboard')
+    page.key('F11')
+    page.wait('document.fullscreenElement === null')
+    page.call('Input.dispatchKeyEvent', type='rawKeyDown', code='Escape', key='Escape', modifiers=3)
+    page.call('Input.dispatchKeyEvent', type='keyUp', code='Escape', key='Escape')
+    tap.equal(page.value('document.activeElement.className'), 'handle', 'Ctrl+Alt+Escape leads out of the picture')
+    page.value("document.querySelector('.stage').focus()")
+
+
 def sizes(tap, system, page, desktop):
     page.resize(800, 600)
     wait_for(lambda: page.picture().width == 800, 30, 'the new size')
@@ -150,6 +162,40 @@ def takeover(tap, system, page):
     return other
 
 
+def touch(tap, system, browser):
+    """A phone: taps, drags and its own keyboard."""
+    page = browser.page(390, 700, 2, phone=True)
+    system.wait_ready('desk')
+    page.login(f'https://localhost:{system.port}/', 'alice', 'alice-canary-1')
+    page.wait_text('Ready')
+    page.click('.pool button')
+    page.wait_live()
+    wait_for(lambda: page.picture().height == 1050, 30, 'a size that can be read')
+    desktop = system.status()['sessions'][0]['desktop']
+    tap.equal(same_picture(page, system, desktop), None, 'on a phone the picture equals the screendump')
+
+    def finger(kind, *points):
+        page.call('Input.dispatchTouchEvent', type=kind, touchPoints=[{'x': x, 'y': y, 'id': i} for i, (x, y) in enumerate(points)])
+
+    def moves(what, *events):
+        before = line_of_guest(page, 100)
+        for event in events:
+            finger(*event)
+        wait_for(lambda: line_of_guest(page, 100) != before, 20, what)
+        tap.ok(True, f'{what} arrives')
+
+    moves('a tap', ('touchStart', (200, 500)), ('touchEnd',))
+    moves('a drag', ('touchStart', (100, 500)), ('touchMove', (150, 550)), ('touchMove', (250, 600)), ('touchEnd',))
+    moves('a scroll with two fingers', ('touchStart', (100, 400)), ('touchStart', (100, 400), (200, 400)),
+          ('touchMove', (100, 440), (200, 440)), ('touchMove', (100, 480), (200, 480)), ('touchEnd',))
+    before = page.picture()
+    page.value("document.querySelector('.typing').focus()")
+    page.fill('Hi there')
+    changed(page, before, 'the text of the screen keyboard')
+    tap.equal(same_picture(page, system, desktop), None, 'what the screen keyboard writes arrives')
+    return page
+
+
 def main():
     tap = Tap()
     if chromium() is None:
@@ -168,11 +214,13 @@ def main():
         system.wait_ready('desk')
         desktop = work(tap, system, page)
         keys(tap, system, page, desktop)
+        full_screen(tap, page)
         sizes(tap, system, page, desktop)
         recovery(tap, system, page, desktop)
         other = takeover(tap, system, page)
+        phone = touch(tap, system, browser)
         passing = ('401', 'ERR_CONNECTION', 'ERR_TIMED_OUT', '503', 'ERR_EMPTY_RESPONSE', 'ERR_SOCKET', 'WebSocket')
-        problems = [text for text in page.problems + other.problems if not any(part in text for part in passing)]
+        problems = [text for text in page.problems + other.problems + phone.problems if not any(part in text for part in passing)]
         tap.equal(problems, [], 'no script failed and nothing broke the policy')
     tap.done()
 

@@ -19,10 +19,11 @@ USERS = """user alice password alice-canary-1
 user bob password bob-canary-2
 ask bob auth echo 4711 Code from <b>your</b> phone:
 tell bob auth info Welcome <script>alert(3)</script>
+user carol password carol-canary-3 acct=NEW_AUTHTOK_REQD
 """
 POOLS = {
-    'desk': POOL.format(title='Office', max=1, allow='Allow=alice bob', accel='any', spares=0),
-    'odd': POOL.format(title=HOSTILE, max=1, allow='Allow=alice bob', accel='any', spares=0),
+    'desk': POOL.format(title='Office', max=1, allow='Allow=alice bob carol', accel='any', spares=0),
+    'odd': POOL.format(title=HOSTILE, max=1, allow='Allow=alice bob carol', accel='any', spares=0),
 }
 
 
@@ -114,6 +115,38 @@ def prompts(tap, system, page):
     tap.ok(True, 'and the answers log in')
 
 
+def expired(tap, system, page):
+    page.value("[...document.querySelectorAll('.bar button')].at(-1).click()")
+    page.wait("document.activeElement && document.activeElement.id === 'user'")
+    page.login(f'https://localhost:{system.port}/', 'carol', 'carol-canary-3')
+    rounds = 0
+    while not page.wait("document.querySelector('.launcher') ? 'in' : document.querySelectorAll('form input[type=password]').length > 1"
+                        " || /new/i.test(document.querySelector('form')?.innerText ?? '')") == 'in':
+        rounds += 1
+        fields = page.value("document.querySelectorAll('form input').length")
+        for field in range(fields):
+            page.value(f"document.querySelectorAll('form input')[{field}].focus()")
+            page.fill('carol-fresh-4')
+        before = page.value("document.querySelector('form').dataset.asked = 'yes'")
+        page.key('Enter')
+        page.wait("document.querySelector('.launcher') !== null || document.querySelector('form')?.dataset.asked === undefined")
+        tap.ok(before == 'yes' and rounds < 5, 'an expired password is asked to be renewed')
+    page.wait_text('Your desktops')
+    tap.ok(rounds > 0, 'and the new one logs in')
+
+
+def keyboard(tap, page):
+    page.wait("document.querySelectorAll('.pool').length === 2")
+    page.value("document.querySelector('.heading').focus()")
+    page.key('Tab')
+    tap.ok(page.value("document.activeElement.dataset.pool !== undefined"), 'Tab goes to the first desktop')
+    tap.ok(page.value("getComputedStyle(document.activeElement).outlineStyle !== 'none'"), 'and the focus can be seen')
+    tap.ok(page.value("[...document.querySelectorAll('button, input')].every((e) => (e.innerText || e.ariaLabel || e.labels?.length))"),
+           'everything that can be pressed has a name')
+    tap.ok(page.value("document.querySelectorAll('h1').length === 1 && document.querySelectorAll('main').length === 1"),
+           'one heading and one main part for screen readers')
+
+
 def languages(tap, system, browser):
     page = browser.page(390, 844, 2, dark=True, phone=True)
     page.open(f'https://localhost:{system.port}/')
@@ -147,6 +180,8 @@ def main():
         hostile(tap, page)
         reload(tap, system, page)
         prompts(tap, system, page)
+        keyboard(tap, page)
+        expired(tap, system, page)
         phone = languages(tap, system, browser)
         problems = [text for text in page.problems + phone.problems if '401' not in text]
         tap.equal(problems, [], 'no script failed, nothing broke the policy, no dialog opened')
