@@ -123,6 +123,9 @@ main(int argc, char **argv)
     if (strcmp(config.log_level, "debug") == 0) {
         setenv("VEDETTE_DEBUG", "all", 1);
     }
+    /* spice-glib starts GStreamer, which would look through every plug-in there is. */
+    setenv("GST_PLUGIN_SYSTEM_PATH_1_0", "", 1);
+    setenv("GST_REGISTRY_FORK", "no", 1);
     if (config.replay != NULL) {
         result = vd_file_read(config.replay, STREAMER_MAX_TRACE, &trace, &trace_size);
         if (result < 0) {

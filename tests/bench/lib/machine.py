@@ -44,7 +44,7 @@ class Machine:
         with open(f'{image}/manifest.json', encoding='utf-8') as file:
             cmdline = json.load(file)['cmdline']
         self.process = Process([
-            'qemu-system-x86_64', '-nodefaults', '-no-user-config', '-machine', 'q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off',
+            'qemu-system-x86_64', '-name', 'guest=bench,debug-threads=on', '-nodefaults', '-no-user-config', '-machine', 'q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off',
             '-accel', 'tcg,thread=multi', '-cpu', 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand', '-smp', '1',
             '-m', f'{memory_mb}M', '-qmp', f'unix:{folder}/qmp.sock,server=on,wait=off', *DISPLAYS[display], *GPUS[gpu],
             '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci', '-object', 'rng-random,id=r,filename=/dev/urandom',
