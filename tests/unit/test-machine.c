@@ -490,6 +490,47 @@ test_refusals_name_their_reason(void)
     tear_down(&fixture);
 }
 
+/* A hostd that comes back has to speak to the server that the machine was started with. */
+static void
+test_a_record_knows_its_display(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("vedette-record-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(folder, KVM_RECORD_FILE, NULL);
+    g_autofree char *text = NULL;
+    struct kvm_record record = {.id = (char *)"odd",
+                                .pool = (char *)"desk",
+                                .image = (char *)"tiny",
+                                .revision = 1,
+                                .cpu = 1,
+                                .memory_mb = 64,
+                                .display = KVM_DISPLAY_QXL,
+                                .uuid = (char *)"0f0e0d0c-0b0a-4908-8706-050403020100",
+                                .boot_id = (char *)"boot-1"};
+    struct kvm_record again;
+    char *place;
+
+    g_assert_cmpint(kvm_record_write(&record, folder), ==, 0);
+    g_assert_true(kvm_record_read(&again, folder, NULL));
+    g_assert_cmpint(again.display, ==, KVM_DISPLAY_QXL);
+    kvm_record_clear(&again);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    place = strstr(text, "\"qxl\"");
+    g_assert_nonnull(place);
+    memcpy(place, "\"vnc\"", 5);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_false(kvm_record_read(&again, folder, NULL));
+    /* One of before there was a choice. */
+    place = strstr(text, "\"display\"");
+    g_assert_nonnull(place);
+    memcpy(place, "\"unknown\"", 9);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_true(kvm_record_read(&again, folder, NULL));
+    g_assert_cmpint(again.display, ==, KVM_DISPLAY_DBUS);
+    kvm_record_clear(&again);
+    g_assert_cmpint(g_remove(path), ==, 0);
+    g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -510,5 +551,6 @@ main(int argc, char **argv)
     g_test_add_func("/machine/death-and-restart-of-the-host-are-told",
                     test_death_and_restart_of_the_host_are_told);
     g_test_add_func("/machine/refusals-name-their-reason", test_refusals_name_their_reason);
+    g_test_add_func("/machine/a-record-knows-its-display", test_a_record_knows_its_display);
     return g_test_run();
 }
