@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xcb/xcb.h>
@@ -50,6 +51,7 @@ start_server(struct fixture *fixture, const char *screen)
     fixture->server = fork();
     if (fixture->server == 0) {
         close(ends[0]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when a test fails */
         if (freopen("/dev/null", "w", stderr) != NULL) {
             execlp("Xvfb", "Xvfb", "-displayfd", text, "-screen", "0", screen, "-nolisten", "tcp",
                    "-noreset", (char *)NULL);
