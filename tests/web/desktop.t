@@ -89,6 +89,15 @@ def full_screen(tap, page):
     page.value("document.querySelector('.stage').focus()")
 
 
+def statistics(tap, page):
+    page.value("[...document.querySelectorAll('.tools button')].find((b) => b.ariaLabel === 'Statistics').click()")
+    page.wait("/^1000 × 700 .* frames\\/s .* decoding \\d+\\.\\d ms .* on the screen \\d+\\.\\d ms$/.test(document.querySelector('.figures').innerText)")
+    shown = page.value("document.querySelector('.figures').innerText")
+    tap.ok(True, f'the figures are shown: {shown}')
+    page.value("[...document.querySelectorAll('.tools button')].find((b) => b.ariaLabel === 'Statistics').click()")
+    tap.equal(page.value("document.querySelector('.figures').hidden"), True, 'until one has seen enough')
+
+
 def sizes(tap, system, page, desktop):
     page.resize(800, 600)
     wait_for(lambda: page.picture().width == 800, 30, 'the new size')
@@ -215,6 +224,7 @@ def main():
         desktop = work(tap, system, page)
         keys(tap, system, page, desktop)
         full_screen(tap, page)
+        statistics(tap, page)
         sizes(tap, system, page, desktop)
         recovery(tap, system, page, desktop)
         other = takeover(tap, system, page)

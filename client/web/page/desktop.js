@@ -309,13 +309,14 @@ export class Desktop {
     this.noticeTimer = setTimeout(() => this.#say(''), text === '' ? 1e9 : 8000);
   }
 
-  #figures({ frames, bytes, decodeMs, rttMs }) {
+  #figures({ frames, bytes, decodeMs, presentMs, rttMs }) {
     const now = performance.now();
     const seconds = (now - this.#last.at) / 1000;
     if (!this.figures.hidden && this.#surface) {
-      this.figures.textContent = _('%u × %u   %u frames/s   %.1f Mbit/s   round trip %.1f ms   decoding %.1f ms',
+      this.figures.textContent = _(
+        '%u × %u   %u frames/s   %.1f Mbit/s   round trip %.1f ms   decoding %.1f ms   on the screen %.1f ms',
         this.#surface.width, this.#surface.height, Math.round((frames - this.#last.frames) / seconds),
-        (bytes - this.#last.bytes) * 8 / 1e6 / seconds, rttMs, decodeMs);
+        (bytes - this.#last.bytes) * 8 / 1e6 / seconds, rttMs, decodeMs, presentMs);
     }
     this.#last = { frames, bytes, at: now };
   }

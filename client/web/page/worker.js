@@ -15,7 +15,7 @@ const FRAME_HEAD = 15;
 let decoder = null;
 let stream = null;
 let wanted = null;
-const totals = { frames: 0, bytes: 0, decodeMs: 0, rttMs: 0, wrong: 0 };
+const totals = { frames: 0, bytes: 0, decodeMs: 0, presentMs: 0, rttMs: 0, wrong: 0 };
 
 class Stream {
   #socket;
@@ -182,6 +182,7 @@ class Stream {
     this.send(r.ackRecord(view.getUint32(0, true), decoded - before, shown - decoded, 0));
     totals.frames += 1;
     totals.decodeMs = decoded - before;
+    totals.presentMs = shown - decoded;
     postMessage({
       kind: 'frame', id: view.getUint32(0, true), settled: (view.getUint8(14) & k.FRAME_SETTLED) !== 0, tiles,
     });
