@@ -70,6 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 4:
         (void)gateway_api_route(true, text);
+        (void)gateway_accepts_gzip(text);
         if (gateway_content_length(text, 16384, &length) && length > 16384) {
             abort();
         }
