@@ -188,9 +188,10 @@ make_disk(struct kvm_machine *machine)
     g_autofree char *overlay = g_build_filename(machine->path, KVM_DISK_FILE, NULL);
     g_autofree char *base = g_canonicalize_filename(machine->disk, NULL);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GSubprocess) process = g_subprocess_new(
-        G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error, "qemu-img",
-        "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, overlay, NULL);
+    g_autoptr(GSubprocess) process =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error,
+                         machine->environment->disk_tool, "create", "-q", "-f", "qcow2", "-F",
+                         "qcow2", "-b", base, overlay, NULL);
 
     if (process == NULL) {
         fail(machine, error->message);

@@ -33,6 +33,7 @@ struct kvm_machine {
     bool unsaved;      /* the record on disk is older than ours */
     bool damaged;      /* the record cannot be read: nothing is known but the id */
     bool mismatch;     /* something runs that is not what the record says */
+    bool unfound;      /* a mismatch only because its process was not found; looked for again */
     bool verified;     /* uuid and name were compared with the running machine */
     bool silent;       /* it has not answered when it should have */
     bool switched_off; /* its own user did it */

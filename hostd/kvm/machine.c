@@ -189,27 +189,64 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     return machine;
 }
 
-/* A record that was written before the start and never after it: was anything started? */
+/* Finds the process that was started and never written down. */
 static bool
-adopt_prepared(struct kvm_machine *machine)
+find_started(struct kvm_machine *machine)
 {
     pid_t pid = kvm_machine_find_process(machine);
-    int fd;
 
     if (pid > 0) {
         machine->record.process.pid = pid;
         machine->record.process.start_time = vd_process_start_time(pid);
         kvm_machine_set_stage(machine, KVM_STAGE_RUNNING, NULL);
+    }
+    return pid > 0;
+}
+
+static bool
+socket_is_held(const struct kvm_machine *machine)
+{
+    int fd = kvm_socket_connect(machine->folder, KVM_QMP_SOCKET);
+    bool held = fd != -ECONNREFUSED && fd != -ENOENT;
+
+    vd_fd_clear(&fd);
+    return held;
+}
+
+/* A record that was written before the start and never after it: was anything started? */
+static bool
+adopt_prepared(struct kvm_machine *machine)
+{
+    if (find_started(machine)) {
         return true;
     }
-    fd = kvm_socket_connect(machine->folder, KVM_QMP_SOCKET);
-    if (fd == -ECONNREFUSED || fd == -ENOENT) {
-        return false; /* nobody holds its socket, so nobody was started */
+    if (!socket_is_held(machine)) {
+        return false; /* so nobody was started */
     }
-    vd_fd_clear(&fd);
-    machine->mismatch = true;
+    machine->mismatch = machine->unfound = true;
     kvm_machine_set_text(machine, "something holds its control socket, its process is not found");
     return true;
+}
+
+/*
+ * When the socket's holder was looked for it may have been between fork and exec, and known by
+ * nothing; by now it is found, or has let go of the socket.
+ */
+static void
+look_again(struct kvm_machine *machine)
+{
+    bool found = find_started(machine);
+
+    if (!found && socket_is_held(machine)) {
+        return;
+    }
+    machine->mismatch = machine->unfound = false;
+    if (!found) {
+        kvm_machine_ended(machine);
+    } else if (kvm_machine_watch_process(machine)) {
+        vd_notice("machine", "%s: found after all", machine->record.id);
+        kvm_machine_connect(machine);
+    }
 }
 
 struct kvm_machine *
@@ -318,6 +355,9 @@ kvm_machine_tend(struct kvm_machine *machine)
     }
     if (machine->unsaved) {
         (void)kvm_machine_save(machine);
+    }
+    if (machine->unfound) {
+        look_again(machine);
     }
     /* The machine appends, so that a log cut to nothing simply grows anew. */
     fd = openat(machine->folder, KVM_LOG_FILE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);

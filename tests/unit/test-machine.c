@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostd/kvm/socket.h"
 #include "protocol/base/fd.h"
 
 #define ENGINE  "qemu-system-x86_64"
@@ -531,6 +532,79 @@ test_a_record_knows_its_display(void)
     g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
+static void
+write_prepared(struct fixture *fixture, const char *path, char *uuid)
+{
+    struct kvm_record record = {.id = (char *)"late",
+                                .pool = (char *)"test",
+                                .image = (char *)"empty",
+                                .revision = 1,
+                                .slot = 9,
+                                .epoch = 1,
+                                .run_epoch = 1,
+                                .cpu = 1,
+                                .memory_mb = 128,
+                                .uuid = uuid,
+                                .boot_id = (char *)(uintptr_t)fixture->environment.boot_id,
+                                .stage = KVM_STAGE_PREPARED};
+
+    g_assert_cmpint(vd_mkdir_all(path, 0700), ==, 0);
+    g_assert_cmpint(kvm_record_write(&record, path), ==, 0);
+}
+
+/* Its keeper died while it was between fork and exec: held, and known by nothing. */
+static void
+test_late_process_is_found(void)
+{
+    struct fixture fixture;
+    g_autofree char *uuid = g_uuid_string_random();
+    g_autofree char *path = NULL;
+    struct kvm_machine *machine;
+    int folder, listener, status;
+    int input[2];
+    pid_t pid;
+
+    set_up(&fixture);
+    path = g_build_filename(fixture.desktops, "late", NULL);
+    write_prepared(&fixture, path, uuid);
+    folder = open(path, O_DIRECTORY | O_CLOEXEC);
+    listener = kvm_socket_listen(folder, "qmp.sock");
+    g_assert_cmpint(listener, >=, 0);
+    machine = kvm_machine_adopt(&fixture.environment, "late", on_changed, &fixture);
+    g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN);
+    kvm_machine_tend(machine);
+    g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN); /* hands off */
+
+    g_assert_cmpint(pipe2(input, O_CLOEXEC), ==, 0);
+    pid = fork();
+    if (pid == 0) {
+        (void)dup2(input[0], STDIN_FILENO); /* it reads as long as we hold the other end */
+        (void)execl("/bin/sh", "sh", "-c", "read line", "sh", "-uuid", uuid, NULL);
+        _exit(127);
+    }
+    while (kvm_machine_state(machine) == KVM_STATE_UNKNOWN) {
+        kvm_machine_tend(machine); /* as soon as it has its arguments */
+    }
+    g_assert_cmpint(kvm_machine_record(machine)->process.pid, ==, pid);
+    g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    vd_fd_clear(&input[0]);
+    vd_fd_clear(&input[1]);
+    wait_for_state(machine, KVM_STATE_FAILED);
+    kvm_machine_free(machine);
+
+    /* Nobody came of it, and the socket was let go. */
+    write_prepared(&fixture, path, uuid);
+    machine = kvm_machine_adopt(&fixture.environment, "late", on_changed, &fixture);
+    g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN);
+    vd_fd_clear(&listener);
+    kvm_machine_tend(machine);
+    g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_FAILED);
+    kvm_machine_free(machine);
+    vd_fd_clear(&folder);
+    tear_down(&fixture);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -541,6 +615,7 @@ main(int argc, char **argv)
         g_print("1..0 # SKIP " ENGINE " is not installed\n");
         return 0;
     }
+    g_test_add_func("/machine/late-process-is-found", test_late_process_is_found);
     g_test_add_func("/machine/start-confined-adopt-and-stop", test_start_confined_adopt_and_stop);
     g_test_add_func("/machine/hung-machine-delays-nobody-and-is-killed-on-order",
                     test_hung_machine_delays_nobody_and_is_killed_on_order);
