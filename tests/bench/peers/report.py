@@ -67,7 +67,7 @@ class Table:
                 groups.setdefault(key, []).append(_figures(result))
         self.cell = {}
         for key, runs in groups.items():
-            cell = {"runs": len(runs), "exact": all(run["exact"] for run in runs)}
+            cell = {"runs": len(runs), "exact": all(run["exact"] for run in runs), "exact_runs": sum(run["exact"] for run in runs)}
             for name in ("share", "psnr", "ssim", *(metric[0] for metric in METRICS)):
                 values = [run[name] for run in runs if run[name] is not None]
                 # A median over fewer than half of the runs would hide those that never got there.
@@ -148,6 +148,8 @@ def _full(table, line):
             if not cell:
                 continue
             quality = "exact" if cell["exact"] else "–" if cell["psnr"] is None else f"{cell['psnr']:.0f} dB, SSIM {cell['ssim']:.4f}"
+            if 0 < cell["exact_runs"] < cell["runs"]:
+                quality = f"exact in {cell['exact_runs']} of {cell['runs']}"
             lines.append(f"| {scene} | {peer} | {cell['runs']} | {cell['share']:.0%} | "
                          + " | ".join(_value(cell, metric, form) for metric, _, form in METRICS) + f" | {quality} |")
     return lines
@@ -174,6 +176,11 @@ def tables(results):
     return "\n".join(lines + _stalls(results))
 
 
+def commit(source):
+    answer = subprocess.run(["git", "-C", source, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return answer.stdout.strip() or "an unknown commit"
+
+
 def machine(names):
     def first(path, key):
         with open(path) as source:
@@ -194,11 +201,11 @@ def _section(results, source):
     table = Table(results)
     worse, better = _worse(table), _better(table)
     text = [BEGIN, "## Beside its peers", "",
-            "`tests/bench/peers/run --report` (tests/bench/README.md) plays the same scenes on every system, 1280×720, 24 bit, through the same "
-            "proxy that counts the bytes. Where ours is worse than the best peer:", "",
+            "`tests/bench/peers/run --report` (tests/bench/README.md) plays the same scenes on every system, 1280×720, 24 bit, through "
+            "the same proxy that counts the bytes. Where ours is worse than the best peer:", "",
             "| line | scene | what | ours | best peer | ours ÷ best |", "|---|---|---|---:|---:|---:|", *worse, "",
-            "The best peer is the best of those that show at least 95 % of the drawn frames (else of those with the most), for bytes the best "
-            "of those whose picture ends as exactly as ours. Bytes and CPU are per frame that was seen. Where ours is equal or better:", "",
+            "The best peer is the best of those that show at least 95 % of the drawn frames (else of those with the most), for bytes the "
+            "best of those whose picture ends as exactly as ours. Bytes and CPU are per frame that was seen. Where ours is equal or better:", "",
             "| line | scene | what | ours | best peer | ours ÷ best |", "|---|---|---|---:|---:|---:|", *better, ""]
     plots = []
     for line in table.lines:
@@ -218,10 +225,15 @@ def _section(results, source):
     for line in table.lines:
         text += [f"### {measure.LINES[line][0]}", "", *_full(table, line), ""]
     text += _stalls(results)
+    missing = [measure.LINES[line][0] for line in measure.LINES if line not in table.lines]
+    if not any(result["scene"] == "stall" for result in results["measured"]):
+        missing.append("a client that reads nothing for 60 s")
+    text += ["Not measured here: " + "; ".join([*missing, "QEMU's own VNC and SPICE with the scenes inside a machine"]) + ".", ""]
     if table.errors:
         text += ["Failed: " + "; ".join(sorted({f"{peer} {scene} {line}: {error}" for line, scene, peer, error in table.errors})) + ".", ""]
     load = sorted(results["load"])
-    text += [f"Measured on {results.get('machine') or machine([])}. Load average when the sessions began: median "
+    load = load or [0]
+    text += [f"Vedette at {results.get('commit', 'an unknown commit')}. Measured on {results.get('machine') or machine([])}. Load average when the sessions began: median "
              f"{load[len(load) // 2]:.1f}, {load[0]:.1f} to {load[-1]:.1f}; one busy machine for servers, viewers and bench alike, so absolute "
              "times are above those of a quiet one. ± is half the range over the runs.", "", END]
     return "\n".join(text), plots
