@@ -205,7 +205,8 @@ def _section(results, source):
             "the same proxy that counts the bytes. Where ours is worse than the best peer:", "",
             "| line | scene | what | ours | best peer | ours ÷ best |", "|---|---|---|---:|---:|---:|", *worse, "",
             "The best peer is the best of those that show at least 95 % of the drawn frames (else of those with the most), for bytes the "
-            "best of those whose picture ends as exactly as ours. Bytes and CPU are per frame that was seen. Where ours is equal or better:", "",
+            "best of those whose picture ends as exactly as ours. Bytes and CPU are per frame that was seen. Where ours is equal or "
+            "better:", "",
             "| line | scene | what | ours | best peer | ours ÷ best |", "|---|---|---|---:|---:|---:|", *better, ""]
     plots = []
     for line in table.lines:
@@ -233,9 +234,9 @@ def _section(results, source):
         text += ["Failed: " + "; ".join(sorted({f"{peer} {scene} {line}: {error}" for line, scene, peer, error in table.errors})) + ".", ""]
     load = sorted(results["load"])
     load = load or [0]
-    text += [f"Vedette at {results.get('commit', 'an unknown commit')}. Measured on {results.get('machine') or machine([])}. Load average when the sessions began: median "
-             f"{load[len(load) // 2]:.1f}, {load[0]:.1f} to {load[-1]:.1f}; one busy machine for servers, viewers and bench alike, so absolute "
-             "times are above those of a quiet one. ± is half the range over the runs.", "", END]
+    text += [f"Vedette at {results.get('commit', 'an unknown commit')}. Measured on {results.get('machine') or machine([])}. "
+             f"Load average when the sessions began: median {load[len(load) // 2]:.1f}, {load[0]:.1f} to {load[-1]:.1f}; servers, "
+             "viewers and bench share the machine. ± is half the range over the runs.", "", END]
     return "\n".join(text), plots
 
 
