@@ -81,15 +81,14 @@ class Table:
         return [scene for scene in SCENES if any(key[:2] == (line, scene) for key in self.cell)]
 
     def best(self, line, scene, metric, like):
-        """(value, peer): the best of those that show enough frames and end as well as ours does."""
+        """(value, peer): the best of those that show enough frames; for bytes, of those whose picture ends as exactly as ours."""
         cells = [(self.cell[key], key[2]) for key in self.cell if key[:2] == (line, scene) and key[2] != OURS]
+        if metric == "bytes_frame" and like["exact"]:
+            cells = [one for one in cells if one[0]["exact"]] or cells
         whole = [one for one in cells if one[0]["share"] >= ENOUGH]
         if not whole and cells:
             most = max(cell["share"] for cell, _ in cells)
             whole = [one for one in cells if one[0]["share"] >= most - 0.05]
-        if metric == "bytes_frame" and like["exact"]:
-            # Bytes are compared at equal quality; where no exact peer shows enough frames, with the others.
-            whole = [one for one in whole if one[0]["exact"]] or whole
         values = [(cell[metric], peer) for cell, peer in whole if cell[metric] is not None]
         return min(values) if values else None
 
