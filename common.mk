@@ -7,7 +7,7 @@ AM_LDFLAGS = $(SAN_CFLAGS)
 # The libraries of the tree in link order; a program names the ones it stands on.
 LIBBASE = $(top_builddir)/protocol/base/libvdbase.a
 LIBWIRE = $(top_builddir)/protocol/wire/libvdpwire.a
-LIBCODEC = $(top_builddir)/protocol/codec/libvdpcodec.a
+LIBCODEC = $(top_builddir)/protocol/codec/libvdpcodec.a $(JPEG_LIBS)
 LIBLINK = $(top_builddir)/protocol/link/libvdplink.a
 LIBLAUNCH = $(top_builddir)/protocol/launch/libvdlaunch.a
 LIBSTORE = $(top_builddir)/broker/store/libbrokerstore.a

@@ -92,10 +92,37 @@ function corrupt() {
   report(codec.vedette_dirty_count() === 6, 'every tile of it is dirty');
 }
 
+/* The browser decodes JPEG: the codec hands it out and takes pixels back. */
+function jpeg() {
+  const codec = start();
+  const seed = readFileSync(`${vectors}/../../fuzz/corpus/tiles/jpeg`);
+  const ops = seed.subarray(5, 5 + seed.readUInt16LE(3));
+  codec.vedette_resize(seed[0], seed[1]);
+  const input = codec.vedette_input(ops.length);
+  new Uint8Array(codec.memory.buffer).set(ops, input);
+  report(codec.vedette_frame(ops.length, seed[2]) === 0, 'a frame with a JPEG is taken');
+  report(codec.vedette_jpeg_count() === 1, 'it has one');
+  const [data, size, x, y, width, height] =
+    new Uint32Array(codec.memory.buffer, codec.vedette_jpeg(0), 6);
+  const bytes = new Uint8Array(codec.memory.buffer, input + data, size);
+  report(bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[size - 1] === 0xd9, 'its bytes are whole');
+  report(x === 0 && y === 0 && width === 128 && height === 128, 'its place is right');
+  const room = codec.vedette_jpeg_room(0);
+  new Uint8Array(codec.memory.buffer).fill(0, room, room + width * height * 4);
+  new Uint8Array(codec.memory.buffer).set([1, 2, 3], room + (width + 2) * 4);
+  report(codec.vedette_jpeg_done(0) === 0 && codec.vedette_jpeg_done(1) < 0, 'pixels come back');
+  const memory = new Uint8Array(codec.memory.buffer);
+  const at = (width + 2) * 4;
+  const bgrx = memory.subarray(codec.vedette_pixels() + at, codec.vedette_pixels() + at + 4);
+  const rgba = memory.subarray(codec.vedette_rgba() + at, codec.vedette_rgba() + at + 4);
+  report(bgrx.join() === '3,2,1,255' && rgba.join() === '1,2,3,255', 'and stand in the picture');
+}
+
 const names = readdirSync(vectors).filter((name) => name.endsWith('.vdp'))
   .map((name) => name.slice(0, -4)).sort();
 report(names.length > 0, 'there are golden traces');
 names.forEach(replay);
 corrupt();
+jpeg();
 console.log(`1..${number}`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -5,16 +5,32 @@
  * JavaScript asks for room with vedette_input(), copies a FRAME's operations there, calls
  * vedette_frame() and paints the dirty tiles from vedette_rgba(). Pointers are offsets into the
  * instance's memory and change when it grows: ask again after each call.
+ *
+ * JPEG is the browser's work: after vedette_frame() there are vedette_jpeg_count() of them; for
+ * each JavaScript reads vedette_jpeg(i), decodes the bytes, copies RGBA to vedette_jpeg_room(i) and
+ * calls vedette_jpeg_done(i), all before it gives the next frame: copies of that frame may read the
+ * pixels.
  */
 #include <stdlib.h>
 
 #include "protocol/codec/codec.h"
+#include "protocol/codec/jpeg.h"
 #include "protocol/wire/messages.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
 
 #define MAX_INPUT (64u * 1024u * 1024u) /* the largest FRAME record */
 
+#define MAX_JPEGS 1024u
+
+struct jpeg {
+    uint32_t data, size; /* in vedette_input() */
+    uint32_t x, y, width, height;
+};
+
+static struct jpeg jpegs[MAX_JPEGS]; /* of the last frame */
+static uint32_t jpeg_count;
+static uint8_t *room; /* for the pixels of one */
 static struct vdp_decoder *decoder;
 static uint8_t *input;
 static size_t input_capacity;
@@ -23,6 +39,10 @@ static uint8_t *rgba; /* the picture as ImageData wants it */
 EXPORT("vedette_input") uint8_t *vedette_input(size_t size);
 EXPORT("vedette_resize") int vedette_resize(unsigned width, unsigned height);
 EXPORT("vedette_frame") int vedette_frame(size_t size, int key);
+EXPORT("vedette_jpeg_count") uint32_t vedette_jpeg_count(void);
+EXPORT("vedette_jpeg") const struct jpeg *vedette_jpeg(uint32_t index);
+EXPORT("vedette_jpeg_room") uint8_t *vedette_jpeg_room(uint32_t index);
+EXPORT("vedette_jpeg_done") int vedette_jpeg_done(uint32_t index);
 EXPORT("vedette_verdict") int vedette_verdict(void);
 EXPORT("vedette_pixels") const uint8_t *vedette_pixels(void);
 EXPORT("vedette_rgba") const uint8_t *vedette_rgba(void);
@@ -71,6 +91,74 @@ convert(struct vdp_rect rect)
     }
 }
 
+/* The decoder's way to JPEG: it is left to JavaScript. */
+int
+vdp_jpeg_decode(const uint8_t *data, size_t size, const struct vdp_rect *rect, uint8_t *pixels,
+                size_t stride)
+{
+    (void)pixels;
+    (void)stride;
+    if (jpeg_count == MAX_JPEGS) {
+        return VDP_ERR_RANGE;
+    }
+    jpegs[jpeg_count++] = (struct jpeg){
+        (uint32_t)(data - input), (uint32_t)size, rect->x, rect->y, rect->width, rect->height};
+    return 0;
+}
+
+uint32_t
+vedette_jpeg_count(void)
+{
+    return jpeg_count;
+}
+
+/* Six u32: offset from vedette_input(), bytes, x, y, width, height. */
+const struct jpeg *
+vedette_jpeg(uint32_t index)
+{
+    return index < jpeg_count ? &jpegs[index] : NULL;
+}
+
+/* Where its width * height RGBA pixels go; NULL when memory is short. */
+uint8_t *
+vedette_jpeg_room(uint32_t index)
+{
+    uint8_t *data;
+
+    if (index >= jpeg_count) {
+        return NULL;
+    }
+    data = realloc(room, (size_t)jpegs[index].width * jpegs[index].height * 4);
+    if (data != NULL) {
+        room = data;
+    }
+    return data;
+}
+
+/* Paints what is in the room; 0 or a vdp_error. */
+int
+vedette_jpeg_done(uint32_t index)
+{
+    struct vdp_rect rect;
+    size_t i;
+
+    if (index >= jpeg_count || room == NULL) {
+        return VDP_ERR_STATE;
+    }
+    rect = (struct vdp_rect){(uint16_t)jpegs[index].x, (uint16_t)jpegs[index].y,
+                             (uint16_t)jpegs[index].width, (uint16_t)jpegs[index].height};
+    for (i = 0; i < (size_t)rect.width * rect.height; i++) {
+        uint8_t red = room[i * 4];
+
+        room[i * 4] = room[i * 4 + 2];
+        room[i * 4 + 2] = red;
+        room[i * 4 + 3] = 255;
+    }
+    vdp_decoder_place(decoder, &rect, room);
+    convert(rect);
+    return 0;
+}
+
 /* A new surface; 0 or a vdp_error. */
 int
 vedette_resize(unsigned width, unsigned height)
@@ -88,6 +176,7 @@ vedette_resize(unsigned width, unsigned height)
     if (decoder == NULL) {
         return VDP_ERR_NOMEM;
     }
+    jpeg_count = 0;
     error = vdp_decoder_resize(decoder, (uint16_t)width, (uint16_t)height);
     if (error != 0) {
         return error;
@@ -115,6 +204,7 @@ vedette_frame(size_t size, int key)
     if (decoder == NULL || rgba == NULL || size > input_capacity) {
         return VDP_ERR_STATE;
     }
+    jpeg_count = 0;
     error = vdp_decoder_frame(decoder, input, size, key != 0, &box);
     if (error != 0) {
         return error;

@@ -8,7 +8,8 @@
  * 64x64 tiles are compared exactly with the last frame that was sent. A changed tile that the peer
  * saw before is named by its slot in a cache that both ends keep in step (cache.h); others travel
  * as BGR24, or predicted where they are smooth (predict.h), through one zstd stream (level 1, 8 MiB
- * window) that lives as long as the connection and is flushed per frame. Lossless. No I/O, no log,
+ * window) that lives as long as the connection and is flushed per frame. What moved is copied
+ * (copy.h). Lossless unless asked otherwise. No I/O, no log,
  * no loop; one thread at a time per object. The decoder compiles for wasm32 from the same files.
  *
  * Pixels are 32 bit, bytes B G R X in memory; X is ignored on input and 255 on output.
@@ -39,6 +40,7 @@ struct vdp_encode_stats {
     uint32_t tiles_sent;   /* pixels or hits */
     uint32_t tiles_copied; /* were right after COPY: nothing else was sent for them */
     uint32_t tiles_hit;    /* of these, the peer had them in its cache */
+    uint32_t tiles_lossy;  /* of these, JPEG: vdp_encoder_refine() brings their exact pixels */
     bool has_digest;
     uint32_t tiles_left; /* did not fit this frame's limit: the next frame takes them unasked */
 };
@@ -62,6 +64,21 @@ void vdp_encoder_reset(struct vdp_encoder *encoder);
  * which a stranger's page may stand beside a secret.
  */
 void vdp_encoder_set_strict(struct vdp_encoder *encoder, bool strict);
+
+/*
+ * quality 1 to 100: photographic tiles that changed may be sent as JPEG; 0, as it starts: never.
+ * Text and flat surfaces are exact at all times, and what is exact stays so until it changes. Ask
+ * vdp_encoder_refine() for exact pixels whenever the line is idle. A strict encoder sends no JPEG.
+ */
+void vdp_encoder_set_lossy(struct vdp_encoder *encoder, unsigned quality);
+/* How many tiles the peer shows inexactly. */
+uint32_t vdp_encoder_lossy_tiles(const struct vdp_encoder *encoder);
+/*
+ * Appends the operations of a frame, never a key frame, that makes inexact tiles exact, oldest
+ * first, in about budget bytes but one tile at least. Returns how many tiles, 0 when there is
+ * nothing to do (or the next frame is a key frame anyway), or VDP_ERR_NOMEM.
+ */
+int vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer *out);
 
 /*
  * The next frame that changes anything and after which the peer shows exactly the picture carries a
@@ -101,6 +118,10 @@ int vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t si
 /* What the digest of the last frame said. Wrong: both ends differ; ask for a key frame. */
 enum vdp_verdict { VDP_VERDICT_NONE, VDP_VERDICT_RIGHT, VDP_VERDICT_WRONG };
 enum vdp_verdict vdp_decoder_verdict(const struct vdp_decoder *decoder);
+
+/* Writes to the picture what was decoded elsewhere: B G R X without gaps. rect lies inside. */
+void vdp_decoder_place(struct vdp_decoder *decoder, const struct vdp_rect *rect,
+                       const uint8_t *bgrx);
 
 /* The dirty tiles of the last frame: *ret_count indices ty * tiles_across + tx, borrowed. */
 const uint32_t *vdp_decoder_dirty_tiles(const struct vdp_decoder *decoder, size_t *ret_count);

@@ -9,6 +9,7 @@
 #include "protocol/codec/cache.h"
 #include "protocol/codec/copy.h"
 #include "protocol/codec/digest.h"
+#include "protocol/codec/jpeg.h"
 #include "protocol/codec/predict.h"
 #include "protocol/codec/tiles.h"
 #include "protocol/codec/varint.h"
@@ -332,6 +333,47 @@ decode_copies(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 }
 
 static int
+decode_jpeg(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+{
+    const struct vdp_grid *grid = &decoder->grid;
+    struct vdp_reader reader;
+    struct vdp_rect rect;
+    struct vdp_rect last;
+    uint32_t tile;
+    uint32_t across;
+    uint32_t down;
+    uint32_t i;
+    int error;
+
+    vdp_reader_init(&reader, body, size);
+    tile = vdp_reader_u16(&reader);
+    across = vdp_reader_u8(&reader);
+    down = vdp_reader_u8(&reader);
+    if (reader.error != 0) {
+        return reader.error;
+    }
+    if (tile >= grid->count || across == 0 || down == 0 ||
+        tile % grid->across + across > grid->across || tile / grid->across + down > grid->down) {
+        return VDP_ERR_RANGE;
+    }
+    for (i = 0; i < across * down; i++) {
+        error = mark_tile(decoder, tile + i / across * grid->across + i % across);
+        if (error != 0) {
+            return error;
+        }
+    }
+    rect = vdp_grid_rect(grid, tile);
+    last = vdp_grid_rect(grid, tile + (down - 1) * grid->across + across - 1);
+    rect.width = (uint16_t)(last.x + last.width - rect.x);
+    rect.height = (uint16_t)(last.y + last.height - rect.y);
+    error = vdp_jpeg_check(reader.at, reader.left, rect.width, rect.height);
+    if (error != 0) {
+        return error;
+    }
+    return vdp_jpeg_decode(reader.at, reader.left, &rect, decoder->pixels, grid->width * (size_t)4);
+}
+
+static int
 decode_digest(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 {
     struct vdp_reader reader;
@@ -379,6 +421,8 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             error = decode_tiles(decoder, body, body_size);
         } else if (kind == VDP_OP_COPY) {
             error = decode_copies(decoder, body, body_size);
+        } else if (kind == VDP_OP_JPEG) {
+            error = decode_jpeg(decoder, body, body_size);
         } else if (kind == VDP_OP_DIGEST) {
             error = decode_digest(decoder, body, body_size);
         } else if (kind == VDP_OP_HIT) {
@@ -453,6 +497,12 @@ vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, 
         *ret_dirty = bounding_box(decoder);
     }
     return error;
+}
+
+void
+vdp_decoder_place(struct vdp_decoder *decoder, const struct vdp_rect *rect, const uint8_t *bgrx)
+{
+    place_tile(decoder, rect, bgrx);
 }
 
 enum vdp_verdict

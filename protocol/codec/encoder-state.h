@@ -29,12 +29,28 @@ struct vdp_encoder {
     bool needs_key;
     bool digest_asked;
     bool strict;
+    unsigned quality;       /* of JPEG; 0: everything is exact at once */
+    uint8_t *photo;         /* owned; per tile: scratch of the search for photographs */
+    uint32_t *lossy;        /* owned; per tile: when it was last sent inexactly, 0: it is exact */
+    uint32_t *lossy_before; /* owned; scratch */
+    uint32_t lossy_clock;
     uint64_t seed;        /* of the hashes; nobody else knows it */
     struct vdp_sent sent; /* what the peer's cache holds */
     struct vdp_copy_finder finder;
     uint8_t tile[VDP_TILE * VDP_TILE * 4]; /* one tile without gaps */
     uint8_t staging[VDP_TILE_SIZE];        /* one tile as it goes into zstd */
 };
+
+/* Adds a digest when one was asked for and the peer shows exactly the shadow. */
+bool vdp_encoder_put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out);
+/*
+ * Sends the photographic ones of the first count tiles of encoder->changed as JPEG. Returns how
+ * many others are left there, or an enum vdp_error.
+ */
+int vdp_encoder_put_lossy(struct vdp_encoder *encoder, const struct vdp_image *image,
+                          uint32_t count, struct vdp_buffer *out);
+/* Marks as lossy what a copy brings from lossy places. */
+void vdp_encoder_carry_lossy(struct vdp_encoder *encoder, const struct vdp_copy *copy);
 
 /* Begins an operation; its size is filled in by vdp_op_end(). Returns where it starts. */
 size_t vdp_op_begin(struct vdp_buffer *out, enum vdp_op kind);

@@ -133,6 +133,7 @@ put_hits(struct vdp_encoder *encoder, uint32_t count, struct vdp_buffer *out)
         tile_before = tile;
         slot_before = (uint32_t)slot;
         encoder->known[tile] = 1;
+        encoder->lossy[tile] = 0;
     }
     if (out->size > start) {
         int error = vdp_op_end(out, start);
@@ -186,6 +187,7 @@ put_batch(struct vdp_encoder *encoder, const uint16_t *tiles, uint32_t count,
             return error;
         }
         encoder->known[tiles[i]] = 1;
+        encoder->lossy[tiles[i]] = 0;
     }
     error = compress(encoder, NULL, 0, ZSTD_e_flush, out);
     return error != 0 ? error : vdp_op_end(out, start);

@@ -49,12 +49,18 @@ free_surface(struct vdp_encoder *encoder)
     free(encoder->changed);
     free(encoder->hashes);
     free(encoder->smooth);
+    free(encoder->photo);
+    free(encoder->lossy);
+    free(encoder->lossy_before);
     encoder->shadow = NULL;
     encoder->known = NULL;
     encoder->wanted = NULL;
     encoder->changed = NULL;
     encoder->hashes = NULL;
     encoder->smooth = NULL;
+    encoder->photo = NULL;
+    encoder->lossy = NULL;
+    encoder->lossy_before = NULL;
     memset(&encoder->grid, 0, sizeof(encoder->grid));
 }
 
@@ -85,8 +91,12 @@ vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t height)
     encoder->changed = calloc(grid.count, sizeof(encoder->changed[0]));
     encoder->hashes = calloc(grid.count, sizeof(encoder->hashes[0]));
     encoder->smooth = calloc(grid.count, 1);
+    encoder->photo = calloc(grid.count, 1);
+    encoder->lossy = calloc(grid.count, sizeof(encoder->lossy[0]));
+    encoder->lossy_before = calloc(grid.count, sizeof(encoder->lossy[0]));
     if (encoder->shadow == NULL || encoder->known == NULL || encoder->wanted == NULL ||
-        encoder->changed == NULL || encoder->hashes == NULL || encoder->smooth == NULL) {
+        encoder->changed == NULL || encoder->hashes == NULL || encoder->smooth == NULL ||
+        encoder->photo == NULL || encoder->lossy == NULL || encoder->lossy_before == NULL) {
         free_surface(encoder);
         return VDP_ERR_NOMEM;
     }
@@ -111,6 +121,24 @@ void
 vdp_encoder_set_strict(struct vdp_encoder *encoder, bool strict)
 {
     encoder->strict = strict;
+}
+
+void
+vdp_encoder_set_lossy(struct vdp_encoder *encoder, unsigned quality)
+{
+    encoder->quality = quality > 100 ? 100 : quality;
+}
+
+uint32_t
+vdp_encoder_lossy_tiles(const struct vdp_encoder *encoder)
+{
+    uint32_t count = 0;
+    uint32_t tile;
+
+    for (tile = 0; tile < encoder->grid.count; tile++) {
+        count += encoder->lossy[tile] != 0;
+    }
+    return count;
 }
 
 /* Fills up with bytes that say nothing. */
@@ -243,6 +271,7 @@ put_copies(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t 
         vdp_buffer_put_u16(out, copy->y);
         vdp_buffer_put_u16(out, copy->width);
         vdp_buffer_put_u16(out, copy->height);
+        vdp_encoder_carry_lossy(encoder, copy);
         vdp_copy_apply(encoder->shadow, encoder->grid.width, copy);
         vdp_grid_mark(&encoder->grid, &to, 1, encoder->wanted);
     }
@@ -257,12 +286,12 @@ all_known(const struct vdp_encoder *encoder)
 }
 
 /* Says what the peer must show now, when it is to show exactly the picture. */
-static bool
-put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out)
+bool
+vdp_encoder_put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out)
 {
     size_t start;
 
-    if (!encoder->digest_asked || !all_known(encoder)) {
+    if (!encoder->digest_asked || !all_known(encoder) || vdp_encoder_lossy_tiles(encoder) > 0) {
         return false;
     }
     start = vdp_op_begin(out, VDP_OP_DIGEST);
@@ -282,6 +311,7 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     size_t start = out->size;
     uint32_t changed;
     uint32_t differing;
+    int rest;
     int left;
 
     if (encoder->shadow == NULL || image->width != encoder->grid.width ||
@@ -290,6 +320,7 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     }
     if (key) {
         memset(encoder->known, 0, encoder->grid.count);
+        memset(encoder->lossy, 0, encoder->grid.count * sizeof(encoder->lossy[0]));
     }
     mark_wanted(encoder, damage, damage_count);
     changed = find_changed(encoder, image, &stats.tiles_compared);
@@ -300,7 +331,14 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (!key && !encoder->strict && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
         differing = put_copies(encoder, image, changed, out);
     }
-    left = vdp_encoder_put_tiles(encoder, image, differing, out, start, &stats.tiles_hit);
+    rest = (int)differing;
+    if (encoder->quality > 0 && !encoder->strict) {
+        rest = vdp_encoder_put_lossy(encoder, image, differing, out);
+    }
+    left = rest;
+    if (rest > 0) {
+        left = vdp_encoder_put_tiles(encoder, image, (uint32_t)rest, out, start, &stats.tiles_hit);
+    }
     if (left < 0 || out->error != 0) {
         out->size = start;
         encoder->needs_key = true; /* the stream holds bytes that the peer will not get */
@@ -311,10 +349,11 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
         encoder->known[encoder->changed[--left]] = 0;
     }
     encoder->needs_key = false;
-    stats.has_digest = out->size > start && put_digest(encoder, out);
+    stats.has_digest = out->size > start && vdp_encoder_put_digest(encoder, out);
     if (encoder->strict && out->size > start) {
         put_padding(out, start);
     }
+    stats.tiles_lossy = differing - (uint32_t)rest;
     stats.tiles_sent = differing - stats.tiles_left;
     stats.tiles_copied = changed > differing ? changed - differing : 0;
     *ret_key = key;

@@ -21,6 +21,7 @@ enum vdp_op {
     VDP_OP_RESET = 2,
     VDP_OP_COPY = 3,
     VDP_OP_HIT = 4,
+    VDP_OP_JPEG = 5,
     VDP_OP_DIGEST = 6,
     VDP_OP_PAD = 7,
 };

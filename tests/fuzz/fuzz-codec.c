@@ -3,7 +3,8 @@
  * Encoder to decoder: u8 width, u8 height, then edits of eight bytes: u8 what, x, y, width, height,
  * blue, green, red. what bit 0: encode and compare after this edit, bit 1: name the edit as the
  * only damage, bit 2: reset first, bit 3: instead of painting, what the edit covers moves up by
- * blue - 128 and left by green - 128 pixels; bit 4: instead, it is filled with noise.
+ * blue - 128 and left by green - 128 pixels; bit 4: instead, it is filled with noise; bit 5:
+ * photographs go as JPEG first and are refined before the pictures are compared.
  */
 #include "protocol/codec/codec.h"
 
@@ -94,10 +95,19 @@ show(struct state *state, const uint8_t *edit)
     unsigned i;
 
     vdp_buffer_reset(&state->ops);
+    vdp_encoder_set_lossy(state->encoder, (edit[0] & 32) != 0 ? 70 : 0);
     if (vdp_encoder_frame(state->encoder, &image, named ? &damage : NULL, named ? 1 : 0,
                           &state->ops, &key, NULL) < 0 ||
         vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, key, &dirty) != 0) {
         abort();
+    }
+    while (vdp_encoder_lossy_tiles(state->encoder) > 0) {
+        vdp_buffer_reset(&state->ops);
+        if (vdp_encoder_refine(state->encoder, 65536, &state->ops) <= 0 ||
+            vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, false, &dirty) !=
+                0) {
+            abort();
+        }
     }
     shown = vdp_decoder_image(state->decoder);
     for (i = 0; i < (unsigned)state->width * state->height; i++) {

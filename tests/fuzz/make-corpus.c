@@ -116,15 +116,53 @@ make_tiles(void)
     vdp_buffer_clear(&seed);
 }
 
+/* A photograph as JPEG, small enough for a frame of the seed. */
+static void
+make_jpeg(void)
+{
+    static uint8_t pixels[128 * 128 * 4];
+    const struct vdp_image image = {pixels, 512, 128, 128};
+    struct vdp_encoder *encoder = vdp_encoder_new();
+    struct vdp_buffer ops = {0};
+    struct vdp_buffer seed = {0};
+    unsigned i;
+    bool key;
+
+    for (i = 0; i < 128 * 128; i++) {
+        pixels[i * 4] = (uint8_t)(i % 128 + i * i % 7);
+        pixels[i * 4 + 1] = (uint8_t)(i / 128);
+        pixels[i * 4 + 2] = (uint8_t)(i / 256 + i % 128);
+    }
+    if (encoder == NULL || vdp_encoder_resize(encoder, 128, 128) != 0) {
+        abort();
+    }
+    vdp_encoder_set_lossy(encoder, 20);
+    if (vdp_encoder_frame(encoder, &image, NULL, 0, &ops, &key, NULL) < 0 || ops.size > 65535 ||
+        vdp_encoder_lossy_tiles(encoder) != 4) {
+        abort();
+    }
+    vdp_buffer_put_u8(&seed, 128);
+    vdp_buffer_put_u8(&seed, 128);
+    vdp_buffer_put_u8(&seed, key);
+    vdp_buffer_put_u16(&seed, (uint16_t)ops.size);
+    vdp_buffer_put(&seed, ops.data, ops.size);
+    save("tiles", "jpeg", seed.data, seed.size);
+    vdp_encoder_free(encoder);
+    vdp_buffer_clear(&ops);
+    vdp_buffer_clear(&seed);
+}
+
 int
 main(int argc, char **argv)
 {
-    static const uint8_t moves[] = {255, 255, 17,  0,   0,   255, 255, 3,   9,   0,   9,   0,
-                                    0,   255, 235, 148, 128, 0,   9,   0,   0,   255, 255, 128,
-                                    90,  0,   11,  50,  50,  120, 99,  139, 135, 0};
+    static uint8_t moves[] = {255, 255, 17,  0,   0,   255, 255, 3,   9,   0,   9,   0,
+                              0,   255, 235, 148, 128, 0,   9,   0,   0,   255, 255, 128,
+                              90,  0,   11,  50,  50,  120, 99,  139, 135, 0};
     static const uint8_t edits[] = {130, 70, 1, 0,  0, 130, 70, 9, 9, 9,  3,  60, 60, 9, 9, 1, 2,
                                     3,   0,  5, 5,  1, 1,   7,  7, 7, 1,  0,  0,  0,  0, 0, 0, 0,
                                     5,   1,  1, 80, 2, 200, 1,  7, 3, 99, 69, 1,  1,  5, 5, 5};
+
+    size_t i;
 
     if (argc != 2) {
         fprintf(stderr, "usage: make-corpus DIR\n");
@@ -133,7 +171,15 @@ main(int argc, char **argv)
     folder = argv[1];
     make_messages();
     make_tiles();
+    make_jpeg();
     save("codec", "edits", edits, sizeof(edits));
+    for (i = 2; i < sizeof(moves); i += 8) {
+        moves[i] |= 32;
+    }
+    save("codec", "lossy-moves", moves, sizeof(moves));
+    for (i = 2; i < sizeof(moves); i += 8) {
+        moves[i] &= (uint8_t)~32;
+    }
     save("codec", "moves", moves, sizeof(moves));
     save("codec", "one-pixel", "\1\1\1\0\0\1\1\1\2\3", 10);
     return 0;

@@ -799,6 +799,178 @@ test_every_processor_gives_the_same(void)
     }
 }
 
+/* Something like a photograph above two lines of tiles that are none. */
+static void
+draw_photo(struct pair *pair, unsigned seed)
+{
+    unsigned x;
+    unsigned y;
+
+    for (y = 0; y < pair->height; y++) {
+        for (x = 0; x < pair->width; x++) {
+            unsigned wave = (x * x / 64 + y * (y + seed) / 64) % 256;
+            unsigned light =
+                (wave < 128 ? wave : 255 - wave) + (unsigned)g_test_rand_int_range(0, 12);
+
+            pixel(pair, x, y)[0] = (uint8_t)(y < 256 ? light + x % 3 : x / 16 % 2 * 255);
+            pixel(pair, x, y)[1] = (uint8_t)(y < 256 ? light + 40 + y % 3 : y / 16 % 2 * 255);
+            pixel(pair, x, y)[2] = (uint8_t)(y < 256 ? light + 90 : 9);
+        }
+    }
+}
+
+/* The largest difference of a channel in those rows. */
+static int
+worst_error(const struct pair *pair, unsigned top, unsigned bottom)
+{
+    struct vdp_image image = vdp_decoder_image(pair->decoder);
+    int worst = 0;
+    unsigned x;
+    unsigned y;
+    unsigned i;
+
+    for (y = top; y < bottom; y++) {
+        for (x = 0; x < pair->width; x++) {
+            for (i = 0; i < 3; i++) {
+                int error = image.pixels[y * image.stride + x * 4 + i] - pixel(pair, x, y)[i];
+
+                worst = MAX(worst, ABS(error));
+            }
+            g_assert_cmpint(image.pixels[y * image.stride + x * 4 + 3], ==, 255);
+        }
+    }
+    return worst;
+}
+
+static unsigned
+refine_all(struct pair *pair)
+{
+    unsigned frames = 0;
+    int tiles;
+
+    do {
+        vdp_buffer_reset(&pair->ops);
+        vdp_encoder_ask_digest(pair->encoder);
+        tiles = vdp_encoder_refine(pair->encoder, 20000, &pair->ops);
+        g_assert_cmpint(tiles, >=, 0);
+        g_assert_cmpint(tiles > 0, ==, pair->ops.size > 0);
+        pair->key = false;
+        if (tiles > 0) {
+            g_assert_cmpint(pair_decode(pair), ==, 0);
+            frames++;
+        }
+    } while (tiles > 0);
+    g_assert_cmpuint(vdp_encoder_lossy_tiles(pair->encoder), ==, 0);
+    assert_same_picture(pair);
+    return frames;
+}
+
+static void
+test_photographs_come_small_and_become_exact(void)
+{
+    struct pair pair;
+    size_t exact;
+
+    pair_init(&pair, 500, 400);
+    draw_photo(&pair, 1);
+    (void)pair_step(&pair, NULL, 0); /* never lossy unasked */
+    exact = pair.ops.size;
+    vdp_encoder_set_lossy(pair.encoder, 80);
+    draw_photo(&pair, 77);
+    vdp_encoder_ask_digest(pair.encoder);
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 32);
+    g_assert_cmpuint(pair.stats.tiles_lossy, ==, 32);
+    g_assert_false(pair.stats.has_digest);
+    g_assert_cmpuint(pair.ops.size, <, exact / 2);
+    g_assert_cmpint(pair_decode(&pair), ==, 0);
+    g_assert_cmpint(worst_error(&pair, 0, 256), >, 0);
+    g_assert_cmpint(worst_error(&pair, 0, 256), <, 90);
+    g_assert_cmpint(worst_error(&pair, 256, 400), ==, 0);
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 0);
+    g_assert_cmpuint(vdp_encoder_lossy_tiles(pair.encoder), ==, 32);
+    g_assert_cmpuint(refine_all(&pair), >, 3);
+    g_assert_cmpint(vdp_decoder_verdict(pair.decoder), ==, VDP_VERDICT_RIGHT);
+    /* What is exact stays so until it changes. */
+    pixel(&pair, 100, 100)[0] ^= 1;
+    g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 1);
+    g_assert_cmpuint(vdp_encoder_lossy_tiles(pair.encoder), ==, 0);
+    pair_clear(&pair);
+}
+
+/* Wherever an inexact pixel goes, it is mended there. */
+static void
+test_copies_carry_what_is_not_exact(void)
+{
+    struct pair pair;
+    unsigned i;
+
+    pair_init(&pair, 500, 400);
+    vdp_encoder_set_lossy(pair.encoder, 60);
+    draw_photo(&pair, 3);
+    g_assert_cmpint(pair_encode(&pair, NULL, 0), >, 0);
+    g_assert_cmpint(pair_decode(&pair), ==, 0);
+    for (i = 0; i < 3; i++) {
+        move_rows(&pair, 29, 0, 371);
+        g_assert_cmpint(pair_encode(&pair, NULL, 0), >, 0);
+        g_assert_cmpuint(pair.stats.tiles_copied, >, 0);
+        g_assert_cmpint(pair_decode(&pair), ==, 0);
+    }
+    g_assert_cmpint(worst_error(&pair, 0, 400), >, 0);
+    (void)refine_all(&pair);
+    pair_clear(&pair);
+}
+
+static int
+decode_jpeg(const char *bytes, size_t size)
+{
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    struct vdp_buffer body = {0};
+    struct vdp_buffer ops = {0};
+    struct vdp_rect dirty;
+    int error;
+
+    vdp_buffer_put(&body, bytes, size);
+    vdp_buffer_put_u32(&ops, 2);
+    put_op(&ops, 5, &body);
+    g_assert_cmpint(vdp_decoder_resize(decoder, 128, 128), ==, 0);
+    error = vdp_decoder_frame(decoder, ops.data, ops.size, true, &dirty);
+    vdp_decoder_free(decoder);
+    vdp_buffer_clear(&body);
+    vdp_buffer_clear(&ops);
+    return error;
+}
+
+static void
+test_crafted_jpegs_are_refused(void)
+{
+#define SOI          "\xff\xd8"
+#define SOF(n, w, h) "\xff" n "\0\21\10\0" h "\0" w "\3\1\21\0\2\21\0\3\21\0"
+#define SOS          "\xff\xda\0\14\3\1\0\2\0\3\0\0\77\0"
+#define EOI          "\xff\xd9"
+#define BAD(bytes)   g_assert_cmpint(decode_jpeg(bytes, sizeof(bytes) - 1), ==, VDP_ERR_CORRUPT)
+    g_assert_cmpint(decode_jpeg("\0\0\1", 3), ==, VDP_ERR_TRUNCATED);
+    g_assert_cmpint(decode_jpeg("\0\0\0\1", 4), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_jpeg("\0\0\3\1", 4), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_jpeg("\2\0\1\2", 4), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(decode_jpeg("\4\0\1\1", 4), ==, VDP_ERR_RANGE);
+    BAD("\0\0\1\1");
+    BAD("\0\0\1\1" SOI EOI);
+    BAD("\0\0\1\1" SOI SOS "x" EOI);
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\100", "\77") SOS "x" EOI);  /* another height */
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\77", "\100") SOS "x" EOI);  /* another width */
+    BAD("\0\0\1\1" SOI SOF("\xc2", "\100", "\100") SOS "x" EOI); /* progressive */
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\100", "\100") SOF("\xc0", "\100", "\100") SOS "x" EOI);
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\100", "\100") SOS "x" SOS "x" EOI); /* two scans */
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\100", "\100") SOS "x" EOI "x");
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\100", "\100") SOS "x");
+    BAD("\0\0\1\1" SOI SOF("\xc0", "\100", "\100") SOS "x" EOI); /* no tables */
+#undef SOI
+#undef SOF
+#undef SOS
+#undef EOI
+#undef BAD
+}
+
 /* Smooth content that zstd alone cannot make smaller is predicted. */
 static void
 test_smooth_tiles_are_predicted(void)
@@ -898,6 +1070,10 @@ main(int argc, char **argv)
     g_test_add_func("/codec/a-digest-tells-a-wrong-picture", test_a_digest_tells_a_wrong_picture);
     g_test_add_func("/codec/strict-frames-know-no-history", test_strict_frames_know_no_history);
     g_test_add_func("/codec/every-processor-gives-the-same", test_every_processor_gives_the_same);
+    g_test_add_func("/codec/photographs-come-small-and-become-exact",
+                    test_photographs_come_small_and_become_exact);
+    g_test_add_func("/codec/copies-carry-what-is-not-exact", test_copies_carry_what_is_not_exact);
+    g_test_add_func("/codec/crafted-jpegs-are-refused", test_crafted_jpegs_are_refused);
     g_test_add_func("/codec/smooth-tiles-are-predicted", test_smooth_tiles_are_predicted);
     g_test_add_func("/codec/large-pictures-take-several-operations",
                     test_large_pictures_take_several_operations);
