@@ -21,7 +21,8 @@
 #define PING_SECS      5
 #define DEAD_SECS      10 /* and 5 more that libwebsockets gives the closing */
 #define READ_BYTES     16384
-#define SPARE_SOCKETS  64u /* the listening one, the broker's, libwebsockets' own */
+#define UNSENT_BYTES   (128 * 1024) /* that may wait in the kernel for the client's line */
+#define SPARE_SOCKETS  64u          /* the listening one, the broker's, libwebsockets' own */
 #define MAX_CA_BYTES   65536u
 
 static volatile sig_atomic_t stop;
@@ -158,6 +159,7 @@ adopt(struct gateway *gateway, int fd, const char *source)
     struct gateway_conn *conn = conn_new(gateway, source);
     lws_adopt_desc_t info = {0};
     struct lws *wsi;
+    int unsent = UNSENT_BYTES;
     int on = 1;
 
     if (conn == NULL) {
@@ -165,6 +167,8 @@ adopt(struct gateway *gateway, int fd, const char *source)
         return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    /* The client's line begins here: what waits in the kernel, nothing urgent can overtake. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
     gateway_conn_deadline(conn, gateway->config.header_timeout_ms);
     info.vh = gateway->vhost;
     info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL;

@@ -131,12 +131,16 @@ void
 vdp_line_opened(struct vdp_link *link, struct lws *wsi)
 {
     char address[64] = "";
+    int unsent = VDP_LINK_UNSENT;
     int on = 1;
 
     lws_sul_cancel(&link->timer);
     vdp_verify_watch(link, false);
     lws_get_peer_simple(wsi, address, sizeof(address));
     (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    /* What waits in the kernel cannot be overtaken by anything urgent. */
+    (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+                     sizeof(unsent));
     g_mutex_lock(&link->lock);
     link->peer_name = vdp_verify_peer_name(wsi);
     link->peer_address = g_strdup(address);

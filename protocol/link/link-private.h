@@ -17,6 +17,7 @@
 
 #define VDP_LINK_CHANNELS     8u
 #define VDP_LINK_CHUNK        (64u * 1024u)        /* at most one lws_write() */
+#define VDP_LINK_UNSENT       (128 * 1024)         /* bytes that may wait in the kernel */
 #define VDP_LINK_RX_HIGH      (4u * 1024u * 1024u) /* pending for the owner: stop reading */
 #define VDP_LINK_RX_LOW       (1u * 1024u * 1024u) /* read again */
 #define VDP_LINK_LINGER_US    (2 * LWS_USEC_PER_SEC)
