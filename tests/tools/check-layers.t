@@ -32,8 +32,9 @@ my @third_party = (
     [qr{^(gtk|gdk|graphene|gsk)/},      'client/native/'],
     [qr{^curl/},                        'client/native/api'],
     [qr{^png\.h},                       'client/native/png'],
-    [qr{^(zstd|xxhash|jpeglib)},        'protocol/codec/'],
-    [qr{^(spice|channel-)},             'hostd/streamer/capture-spice'],
+    [qr{^(zstd|xxhash|turbojpeg)},      'protocol/codec/'],
+    [qr{^(spice|channel-)},             'hostd/streamer/capture-spice', 'hostd/streamer/spice-'],
+    [qr{^(xcb|X11)/},                   'hostd/streamer/capture-x11', 'hostd/streamer/x11-'],
     [qr{^gst/},                         'hostd/streamer/', 'client/native/'],
     [qr{^seccomp\.h},                   'protocol/', 'broker/', 'hostd/'],
     [qr{^jansson\.h},                   'protocol/link/', 'broker/', 'hostd/', 'client/'],
@@ -49,7 +50,7 @@ my %pure = (
     'protocol/base'   => [],
     'protocol/wire'   => [],
     'protocol/launch' => [],
-    'protocol/codec'  => [qr{^(zstd|xxhash|jpeglib)}],
+    'protocol/codec'  => [qr{^(zstd|xxhash|turbojpeg)}, qr{^immintrin\.h}], # the compiler's own
 );
 
 sub files_of {
