@@ -94,6 +94,9 @@ def deaf_client(tap, system):
     newest = client.read_until(lambda: client.newest == client.serial, 20)
     took = time.monotonic() - resumed
     print(f'# {presses} presses in {SECONDS} s, {client.frames} frames after it, newest after {took * 1000:.0f} ms')
+    if not newest:
+        print(f'# closed: {client.stream.closed}, newest {client.newest} of {client.serial}\n# ' +
+              '\n# '.join(system.log().splitlines()[-15:]))
     print('# growth: ' + ', '.join(f'{name} {(peak[name] - before[name]) // 1024} KiB' for name in pids))
     tap.ok(newest and took <= 1, 'the newest picture is there within 1 s')
     tap.ok(client.frames <= 8, f'and no history is played back: {client.frames} frames for {presses} changes')
