@@ -31,7 +31,8 @@ struct dbus {
     struct capture *capture; /* NULL after dbus_free(); the rest is for the owner's thread */
     GDBusConnection *bus;    /* NULL until authenticated */
     GDBusConnection *listener_bus;
-    unsigned registration; /* counts RegisterListener calls */
+    struct dbus_listener *listener; /* of listener_bus */
+    unsigned registration;          /* counts RegisterListener calls */
     guint properties_id;
     gulong closed_id;
     GSource *mode_timer; /* ready when the console's size is to be read */
@@ -337,6 +338,42 @@ drop_listener_bus(GDBusConnection *bus)
     }
 }
 
+static void
+retired_bus_closed(GDBusConnection *bus, gboolean vanished, GError *error, gpointer data)
+{
+    (void)vanished;
+    (void)error;
+    (void)data;
+    g_object_unref(bus);
+}
+
+/*
+ * Lets go of a listener's connection that another one replaces, but leaves closing it to QEMU: 7.2
+ * knows p2p listeners by one common name, and when it sees a former connection closed it drops the
+ * listener of that name, which is the new one, and the picture would stand still for good.
+ */
+static void
+retire_listener_bus(GDBusConnection *bus)
+{
+    if (bus != NULL) {
+        g_signal_connect(bus, "closed", G_CALLBACK(retired_bus_closed), NULL);
+        if (g_dbus_connection_is_closed(bus)) {
+            g_signal_handlers_disconnect_by_func(bus, retired_bus_closed, NULL);
+            g_object_unref(bus);
+        }
+    }
+}
+
+static void
+mute_listener(struct dbus *dbus)
+{
+    if (dbus->listener != NULL) {
+        dbus_listener_mute(dbus->listener);
+        dbus_listener_unref(dbus->listener);
+        dbus->listener = NULL;
+    }
+}
+
 struct registration {
     struct dbus *dbus;
     unsigned number;
@@ -357,12 +394,14 @@ listener_ready(GObject *source, GAsyncResult *async, gpointer data)
             capture_shadow(dbus->capture), surface_is_stale, ref_dbus(dbus), unref_dbus);
 
         dbus_listener_attach(listener, bus);
-        dbus_listener_unref(listener);
+        mute_listener(dbus); /* what the former one still gets is older than this one's Scanout */
+        dbus->listener = listener;
         g_dbus_connection_start_message_processing(bus);
-        /* QEMU has replaced the former listener by now: closing that earlier would make it drop
-         * the new one instead. */
-        drop_listener_bus(dbus->listener_bus);
+        retire_listener_bus(dbus->listener_bus);
         dbus->listener_bus = bus;
+    } else if (bus != NULL && dbus->capture != NULL) {
+        g_dbus_connection_start_message_processing(bus); /* so that its end is noticed */
+        retire_listener_bus(bus);
     } else if (bus != NULL) {
         drop_listener_bus(bus);
     } else if (is_newest) {
@@ -500,6 +539,7 @@ dbus_free(void *state)
         drop_listener_bus(dbus->bus);
         dbus->bus = NULL;
     }
+    mute_listener(dbus);
     drop_listener_bus(dbus->listener_bus);
     dbus->listener_bus = NULL;
     unref_dbus(dbus);

@@ -20,6 +20,8 @@ struct dbus_listener {
     void *user_data;
     void (*release)(void *user_data);
     int complaints; /* reading thread */
+    GMutex lock;    /* held while a message is taken, so that mute() can wait for it */
+    bool muted;     /* with the lock */
 };
 
 struct dbus_listener *
@@ -29,6 +31,7 @@ dbus_listener_new(struct streamer_shadow *shadow, void (*stale)(void *user_data)
     struct dbus_listener *listener = g_new0(struct dbus_listener, 1);
 
     listener->references = 1;
+    g_mutex_init(&listener->lock);
     listener->shadow = streamer_shadow_ref(shadow);
     listener->stale = stale;
     listener->user_data = user_data;
@@ -44,7 +47,16 @@ dbus_listener_unref(struct dbus_listener *listener)
     }
     streamer_shadow_unref(listener->shadow);
     listener->release(listener->user_data);
+    g_mutex_clear(&listener->lock);
     g_free(listener);
+}
+
+void
+dbus_listener_mute(struct dbus_listener *listener)
+{
+    g_mutex_lock(&listener->lock);
+    listener->muted = true;
+    g_mutex_unlock(&listener->lock);
 }
 
 static void
@@ -223,7 +235,11 @@ take_call(struct dbus_listener *listener, GDBusMessage *message)
                 complain(listener, "a call with other arguments than documented");
                 return "org.freedesktop.DBus.Error.InvalidArgs";
             }
-            methods[i].take(listener, g_dbus_message_get_body(message));
+            g_mutex_lock(&listener->lock);
+            if (!listener->muted) {
+                methods[i].take(listener, g_dbus_message_get_body(message));
+            }
+            g_mutex_unlock(&listener->lock);
             return NULL;
         }
     }

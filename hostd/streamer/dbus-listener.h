@@ -32,6 +32,12 @@ struct dbus_listener *dbus_listener_new(struct streamer_shadow *shadow,
 /* Any thread. Accepts NULL. */
 void dbus_listener_unref(struct dbus_listener *listener);
 
+/*
+ * After this returns the listener changes nothing any more: what QEMU still sends on its connection
+ * is read and thrown away. Owner's thread.
+ */
+void dbus_listener_mute(struct dbus_listener *listener);
+
 /* Installs the filter; to be called before message processing starts. */
 void dbus_listener_attach(struct dbus_listener *listener, GDBusConnection *connection);
 

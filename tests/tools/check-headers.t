@@ -8,7 +8,7 @@ cd "$source" || exit 1
 
 modules=(glib-2.0 gio-2.0 gio-unix-2.0 jansson libwebsockets openssl sqlite3 libzstd libcurl libpng gtk4)
 present=()
-for module in "${modules[@]}"; do
+for module in "${modules[@]}" spice-client-glib-2.0 xcb; do
     if pkg-config --exists "$module"; then
         present+=("$module")
     fi
