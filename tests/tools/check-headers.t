@@ -6,9 +6,10 @@ source=${VEDETTE_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${VEDETTE_BUILD:?VEDETTE_BUILD names the build folder}
 cd "$source" || exit 1
 
-modules=(glib-2.0 gio-2.0 gio-unix-2.0 jansson libwebsockets openssl sqlite3 libzstd libcurl libpng gtk4)
+modules=(glib-2.0 gio-2.0 gio-unix-2.0 jansson libwebsockets openssl sqlite3 libzstd libcurl libpng gtk4
+    spice-client-glib-2.0 xcb)
 present=()
-for module in "${modules[@]}" spice-client-glib-2.0 xcb; do
+for module in "${modules[@]}"; do
     if pkg-config --exists "$module"; then
         present+=("$module")
     fi
