@@ -10,6 +10,8 @@ import ssl
 import struct
 import time
 
+from websocket import take_frames
+
 TICKET, UPLINK, HELLO, GOAWAY, SURFACE = 16, 17, 18, 19, 64
 
 
@@ -134,20 +136,9 @@ class Stream:
         self.socket.sendall(head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data)))
 
     def _frames(self):
-        while len(self.bytes) >= 2:
-            size, at = self.bytes[1] & 127, 2
-            if size == 126:
-                size, at = struct.unpack('!H', self.bytes[2:4].ljust(2, b'\0'))[0], 4
-            elif size == 127:
-                size, at = struct.unpack('!Q', self.bytes[2:10].ljust(8, b'\0'))[0], 10
-            if len(self.bytes) < at + size:
-                return
-            kind, body = self.bytes[0] & 15, self.bytes[at:at + size]
-            self.bytes = self.bytes[at + size:]
-            if kind in (0, 1, 2):
-                self.stream += body
-            elif kind == 8:
-                self.closed = True
+        self.bytes, payload, closed = take_frames(self.bytes)
+        self.stream += payload
+        self.closed = self.closed or closed
 
     def next(self, seconds=20):
         """(type, body) of the next record, or None when the stream was closed or nothing came."""

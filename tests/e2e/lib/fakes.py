@@ -12,6 +12,8 @@ import subprocess
 import threading
 import time
 
+from websocket import take_frames
+
 JSON = 1
 
 
@@ -165,20 +167,9 @@ class Link:
         self.socket.sendall(head + b'\0\0\0\0' + data)
 
     def _unwrap(self):
-        while len(self.bytes) >= 2:
-            size, at = self.bytes[1] & 127, 2
-            if size == 126:
-                size, at = struct.unpack('!H', self.bytes[2:4].ljust(2, b'\0'))[0], 4
-            elif size == 127:
-                size, at = struct.unpack('!Q', self.bytes[2:10].ljust(8, b'\0'))[0], 10
-            if len(self.bytes) < at + size:
-                return
-            kind, body = self.bytes[0] & 15, self.bytes[at:at + size]
-            self.bytes = self.bytes[at + size:]
-            if kind in (0, 1, 2):
-                self.pending += body
-            elif kind == 8:
-                self.closed = True
+        self.bytes, payload, closed = take_frames(self.bytes)
+        self.pending += payload
+        self.closed = self.closed or closed
 
     def receive(self, seconds=20):
         end = time.monotonic() + seconds
