@@ -12,7 +12,8 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
-#define GATHER_US   1000  /* after the first change: applications draw in several requests */
+#define GATHER_US   1000  /* after a change that follows on a look: there may be more of it */
+#define PAUSE_US    16000 /* after one, a change is looked at without gathering */
 #define INTERVAL_US 4000  /* between two looks while the encoder keeps up */
 #define BEHIND_US   16000 /* while it has not taken the last one */
 #define MAX_ORDERS  1024u
@@ -256,7 +257,10 @@ run_thread(void *data)
             bool behind = streamer_shadow_damaged_since(shadow) != 0;
 
             first_us = first_us != 0 ? first_us : now_us;
-            due_us = MAX(first_us + GATHER_US, grabbed_us + (behind ? BEHIND_US : INTERVAL_US));
+            due_us =
+                first_us - grabbed_us > PAUSE_US
+                    ? first_us
+                    : MAX(first_us + GATHER_US, grabbed_us + (behind ? BEHIND_US : INTERVAL_US));
         }
         if (good && due_us != 0 && watched && now_us >= due_us) {
             good = x11_screen_grab(x11->screen);

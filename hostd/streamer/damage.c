@@ -66,3 +66,18 @@ streamer_damage_add(struct streamer_damage *damage, struct vdp_rect rect)
     }
     damage->rects[damage->count++] = rect;
 }
+
+size_t
+streamer_damage_tiles(const struct streamer_damage *damage)
+{
+    size_t tiles = 0;
+    size_t i;
+
+    for (i = 0; i < damage->count; i++) {
+        const struct vdp_rect *r = &damage->rects[i];
+
+        tiles += ((r->x + r->width - 1u) / VDP_TILE - r->x / VDP_TILE + 1) *
+                 ((r->y + r->height - 1u) / VDP_TILE - r->y / VDP_TILE + 1);
+    }
+    return tiles;
+}

@@ -23,5 +23,7 @@ struct streamer_damage {
 
 void streamer_damage_clear(struct streamer_damage *damage);
 void streamer_damage_add(struct streamer_damage *damage, struct vdp_rect rect);
+/* Tiles that it touches; one that two rectangles touch counts twice. */
+size_t streamer_damage_tiles(const struct streamer_damage *damage);
 
 #endif

@@ -81,6 +81,28 @@ encode_picture(struct streamer_encode *encode)
 }
 
 static void
+set_job(struct streamer_encode *encode, struct streamer_shadow *shadow, bool reset,
+        uint32_t generation, uint32_t input_serial)
+{
+    g_assert(!encode->busy);
+    encode->shadow = streamer_shadow_ref(shadow);
+    encode->reset = reset;
+    encode->result.generation = generation;
+    encode->result.input_serial = input_serial;
+}
+
+/* Gives the result away and is ready for the next job. */
+static void
+end_job(struct streamer_encode *encode, struct streamer_encode_result *ret_result)
+{
+    *ret_result = encode->result;
+    encode->result = (struct streamer_encode_result){0};
+    streamer_shadow_unref(encode->shadow);
+    encode->shadow = NULL;
+    encode->busy = false;
+}
+
+static void
 run_job(gpointer data, gpointer user_data)
 {
     struct streamer_encode *encode = user_data;
@@ -103,13 +125,10 @@ static gboolean
 finish_job(gpointer data)
 {
     struct streamer_encode *encode = data;
-    struct streamer_encode_result result = encode->result;
+    struct streamer_encode_result result;
 
     g_source_set_ready_time(encode->done, -1);
-    encode->result = (struct streamer_encode_result){0};
-    streamer_shadow_unref(encode->shadow);
-    encode->shadow = NULL;
-    encode->busy = false;
+    end_job(encode, &result);
     encode->encoded(&result, encode->user_data);
     return G_SOURCE_CONTINUE;
 }
@@ -161,11 +180,17 @@ void
 streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow, bool reset,
                       uint32_t generation, uint32_t input_serial)
 {
-    g_assert(!encode->busy);
+    set_job(encode, shadow, reset, generation, input_serial);
     encode->busy = true;
-    encode->shadow = streamer_shadow_ref(shadow);
-    encode->reset = reset;
-    encode->result.generation = generation;
-    encode->result.input_serial = input_serial;
     g_thread_pool_push(encode->pool, encode, NULL);
+}
+
+void
+streamer_encode_now(struct streamer_encode *encode, struct streamer_shadow *shadow,
+                    uint32_t generation, uint32_t input_serial,
+                    struct streamer_encode_result *ret_result)
+{
+    set_job(encode, shadow, false, generation, input_serial);
+    encode->result.tiles = encode_picture(encode);
+    end_job(encode, ret_result);
 }

@@ -3,7 +3,7 @@
 #define STREAMER_ENCODE_H
 
 /*
- * encode: one frame at a time on a worker thread. See pump.h for who owns what when.
+ * encode: one frame at a time, on a worker thread or at once. See pump.h for who owns what when.
  */
 
 #include <stdbool.h>
@@ -37,5 +37,12 @@ bool streamer_encode_is_busy(const struct streamer_encode *encode);
 /* Starts a job; never while one runs. reset makes it a key frame. */
 void streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow,
                            bool reset, uint32_t generation, uint32_t input_serial);
+/*
+ * The same, no key frame, in the caller's thread, and encoded is not called: for little damage,
+ * where waking a thread takes longer than encoding. The caller clears ret_result->ops.
+ */
+void streamer_encode_now(struct streamer_encode *encode, struct streamer_shadow *shadow,
+                         uint32_t generation, uint32_t input_serial,
+                         struct streamer_encode_result *ret_result);
 
 #endif

@@ -13,6 +13,7 @@ streamer_pacing_init(struct streamer_pacing *pacing)
     pacing->next = 1;
     pacing->oldest = 1;
     pacing->last_sent_us = INT64_MIN / 2;
+    pacing->paid_until_us = INT64_MIN / 2;
     streamer_congestion_init(&pacing->congestion, 0);
 }
 
@@ -29,6 +30,8 @@ streamer_pacing_begin(struct streamer_pacing *pacing, int64_t now_us)
 
     pacing->partial = true;
     pacing->last_sent_us = now_us;
+    pacing->paid_until_us =
+        (pacing->paid_until_us > now_us ? pacing->paid_until_us : now_us) + STREAMER_INTERVAL_US;
     return id;
 }
 
@@ -161,8 +164,8 @@ streamer_pacing_next(const struct streamer_pacing *pacing, int64_t since_us, siz
                      int64_t now_us)
 {
     bool hot = now_us < pacing->hot_until_us;
-    int64_t due_us = since_us + (hot ? STREAMER_GATHER_HOT_US : STREAMER_GATHER_US);
-    int64_t earliest_us = pacing->last_sent_us + STREAMER_INTERVAL_US;
+    int64_t due_us = since_us;
+    int64_t earliest_us = pacing->paid_until_us - (STREAMER_BURST - 1) * STREAMER_INTERVAL_US;
 
     if (streamer_pacing_unacked(pacing) >= streamer_pacing_slots(pacing)) {
         return STREAMER_WAIT_FOR_EVENT;
@@ -173,6 +176,9 @@ streamer_pacing_next(const struct streamer_pacing *pacing, int64_t since_us, siz
     if (unsent > streamer_pacing_unsent_limit(pacing)) {
         /* The kernel does not say when it has sent: look again soon. */
         return STREAMER_UNSENT_POLL_US;
+    }
+    if (since_us - pacing->last_sent_us < STREAMER_INTERVAL_US) {
+        due_us += hot ? STREAMER_GATHER_HOT_US : STREAMER_GATHER_US;
     }
     /* The echo of a key must not wait for the frame rate. */
     if (!hot && due_us < earliest_us) {

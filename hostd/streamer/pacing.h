@@ -5,12 +5,15 @@
 /*
  * pacing: when the next frame may be encoded. Pure; every function is told the time.
  *
- * Damage is gathered for 4 ms, or 2 ms within 200 ms after a key, a button or the wheel. A frame
- * may be encoded while fewer than `slots` frames are unacknowledged and the line holds little that
- * is not sent, and while its bytes fit into the window (congestion.h); so the newest picture wins
- * before encoding and nothing encoded is ever dropped.
- * slots follows the smallest round trip of the last seconds, not the mean: a queue somewhere on the
- * way must not earn more frames. Times are monotonic microseconds.
+ * Damage after a pause goes out at once: whoever draws now and then waits for nobody. Damage that
+ * follows on a frame is gathered for 4 ms, or 2 ms within 200 ms after a key, a button or the
+ * wheel. Frames are paid for at one an interval and may be three ahead, so that what is drawn in
+ * two or three steps is whole soon, while no guest gets more than 60 a second for long. A frame may
+ * be encoded while fewer than `slots` frames are unacknowledged and the line holds little that is
+ * not sent, and while its bytes fit into the window (congestion.h); so the newest picture wins
+ * before encoding and nothing encoded is ever dropped. slots follows the smallest round trip of the
+ * last seconds, not the mean: a queue somewhere on the way must not earn more frames. Times are
+ * monotonic microseconds.
  */
 
 #include <stdbool.h>
@@ -25,7 +28,8 @@
 #define STREAMER_HOT_US         200000
 #define STREAMER_GATHER_US      4000
 #define STREAMER_GATHER_HOT_US  2000
-#define STREAMER_INTERVAL_US    16000 /* between two frames, however fast the client is */
+#define STREAMER_INTERVAL_US    16000 /* a frame, in the long run, however fast the client is */
+#define STREAMER_BURST          3     /* frames that may follow each other faster */
 #define STREAMER_RTT_WINDOW_US  5000000
 #define STREAMER_UNSENT_MIN     (16u * 1024u) /* bytes */
 #define STREAMER_UNSENT_FIRST   (64u * 1024u) /* while the rate is not known */
@@ -39,10 +43,11 @@
 struct streamer_pacing {
     int64_t hot_until_us;
     int64_t last_sent_us;
-    uint32_t next;   /* id of the next frame */
-    uint32_t oldest; /* id of the oldest unacknowledged frame; next when there is none */
-    bool partial;    /* the newest frame is not handed to the line completely */
-    size_t unfenced; /* bytes since the last mark */
+    int64_t paid_until_us; /* of the frames that went, at one an interval */
+    uint32_t next;         /* id of the next frame */
+    uint32_t oldest;       /* id of the oldest unacknowledged frame; next when there is none */
+    bool partial;          /* the newest frame is not handed to the line completely */
+    size_t unfenced;       /* bytes since the last mark */
     int64_t sent_us[STREAMER_MAX_SLOTS]; /* by id */
     uint32_t marks[STREAMER_MAX_SLOTS];  /* by id; 0: none */
     struct streamer_congestion congestion;

@@ -15,6 +15,8 @@
 #define SAMPLES             128u           /* encode times kept */
 #define CURSOR_LIMIT        (512u * 1024u) /* bytes: a guest that changes its cursor without end */
 #define ACK_UNIT_US         125
+#define FEW_TILES           8u /* encoded at once: less than 1 ms, and no thread is woken */
+#define MAX_STEPS           4u /* in a row, before other sources get their turn */
 #define SURFACE_ID          0u
 
 struct streamer_pump {
@@ -172,6 +174,15 @@ send_part(struct streamer_pump *pump, size_t most, int64_t now_us)
     send_fence(pump, false, now_us);
 }
 
+/* Bytes that the line has not sent. Whatever was acknowledged needs no look into the kernel. */
+static size_t
+unsent(struct streamer_pump *pump)
+{
+    return streamer_congestion_in_flight(&pump->pacing.congestion) > 0
+               ? pump->sink->unsent(pump->user_data)
+               : 0;
+}
+
 /* Hands over what the line has room for. False while a part of the frame is left. */
 static bool
 push_frame(struct streamer_pump *pump)
@@ -184,7 +195,7 @@ push_frame(struct streamer_pump *pump)
             send_fence(pump, true, now_us);
             return false; /* an answer comes back here */
         }
-        if (pump->sink->unsent(pump->user_data) > streamer_pacing_unsent_limit(&pump->pacing)) {
+        if (unsent(pump) > streamer_pacing_unsent_limit(&pump->pacing)) {
             g_source_set_ready_time(pump->timer, now_us + STREAMER_UNSENT_POLL_US);
             return false;
         }
@@ -231,16 +242,14 @@ count_job(struct streamer_pump *pump, const struct streamer_encode_result *resul
     }
 }
 
+/* Sends what was encoded, if it is news and its client is still there; the next starts anew. */
 static void
-take_encoded(struct streamer_encode_result *result, void *user_data)
+use_encoded(struct streamer_pump *pump, struct streamer_encode_result *result)
 {
-    struct streamer_pump *pump = user_data;
     bool settled;
 
     if (pump->sink == NULL || result->generation != pump->generation) {
-        /* Its client has gone; the next one starts with a key frame. */
         vdp_buffer_clear(&result->ops);
-        step(pump);
         return;
     }
     if (result->tiles < 0) {
@@ -258,12 +267,40 @@ take_encoded(struct streamer_encode_result *result, void *user_data)
         }
     }
     vdp_buffer_clear(&result->ops);
+}
+
+static void
+take_encoded(struct streamer_encode_result *result, void *user_data)
+{
+    struct streamer_pump *pump = user_data;
+
+    use_encoded(pump, result);
     step(pump);
 }
 
-/* The one place that decides what happens next; called after everything that may matter. */
-static void
-step(struct streamer_pump *pump)
+/* Encodes the newest picture. True when it is done, false while the worker has it. */
+static bool
+encode(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_us)
+{
+    struct streamer_encode_result result;
+    uint32_t serial = capture_input_serial(pump->capture);
+
+    if (!pump->needs_reset && streamer_shadow_damaged_tiles(shadow) <= FEW_TILES) {
+        streamer_encode_now(pump->encode, shadow, pump->generation, serial, &result);
+        use_encoded(pump, &result);
+        return true;
+    }
+    streamer_encode_start(pump->encode, shadow, pump->needs_reset, pump->generation, serial);
+    if (pump->needs_reset) {
+        pump->refreshed_us = now_us;
+        pump->needs_reset = false;
+    }
+    return false;
+}
+
+/* The one place that decides what happens next. False when that is nothing for now. */
+static bool
+step_once(struct streamer_pump *pump)
 {
     struct streamer_shadow *shadow;
     uint16_t width;
@@ -273,25 +310,24 @@ step(struct streamer_pump *pump)
     int64_t wait_us;
 
     if (pump->sink == NULL || pump->capture == NULL) {
-        return;
+        return false;
     }
     shadow = capture_shadow(pump->capture);
     send_cursor(pump);
     if (!push_frame(pump)) {
-        return; /* the newest picture wins: the next frame is encoded when this one has gone */
+        return false; /* the newest picture wins: the next is encoded when this one has gone */
     }
     if (streamer_encode_is_busy(pump->encode) || !streamer_shadow_size(shadow, &width, &height)) {
-        return;
+        return false;
     }
     since_us = streamer_shadow_damaged_since(shadow);
     if (since_us == 0 && !pump->needs_reset) {
-        return;
+        return false;
     }
     if (pump->needs_reset) {
         since_us = now_us - STREAMER_GATHER_US;
     }
-    wait_us =
-        streamer_pacing_next(&pump->pacing, since_us, pump->sink->unsent(pump->user_data), now_us);
+    wait_us = streamer_pacing_next(&pump->pacing, since_us, unsent(pump), now_us);
     if (wait_us == STREAMER_WAIT_FOR_EVENT) {
         send_fence(pump, true, now_us);
     }
@@ -300,14 +336,23 @@ step(struct streamer_pump *pump)
     }
     if (wait_us != 0) {
         g_source_set_ready_time(pump->timer, wait_us > 0 ? now_us + wait_us : -1);
-        return;
+        return false;
     }
-    streamer_encode_start(pump->encode, shadow, pump->needs_reset, pump->generation,
-                          capture_input_serial(pump->capture));
-    if (pump->needs_reset) {
-        pump->refreshed_us = now_us;
-        pump->needs_reset = false;
+    return encode(pump, shadow, now_us);
+}
+
+/* Called after everything that may matter. */
+static void
+step(struct streamer_pump *pump)
+{
+    unsigned i;
+
+    for (i = 0; i < MAX_STEPS; i++) {
+        if (!step_once(pump)) {
+            return;
+        }
     }
+    g_source_set_ready_time(pump->timer, vd_monotonic_us());
 }
 
 struct streamer_pump *

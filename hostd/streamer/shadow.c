@@ -273,6 +273,17 @@ streamer_shadow_damaged_since(struct streamer_shadow *shadow)
     return since_us;
 }
 
+size_t
+streamer_shadow_damaged_tiles(struct streamer_shadow *shadow)
+{
+    size_t tiles;
+
+    g_mutex_lock(&shadow->lock);
+    tiles = streamer_damage_tiles(&shadow->damage);
+    g_mutex_unlock(&shadow->lock);
+    return tiles;
+}
+
 /* With the lock held. */
 static bool
 match_size(const struct streamer_shadow *shadow, struct streamer_picture *picture)

@@ -67,6 +67,8 @@ bool streamer_shadow_size(struct streamer_shadow *shadow, uint16_t *ret_width,
                           uint16_t *ret_height);
 /* Monotonic time of the oldest damage that was not taken, or 0 when there is none. */
 int64_t streamer_shadow_damaged_since(struct streamer_shadow *shadow);
+/* How many tiles the encoder would look at now. */
+size_t streamer_shadow_damaged_tiles(struct streamer_shadow *shadow);
 /*
  * Brings picture up to date and moves the damage into *ret_damage (all of the surface after a
  * change of size, or when picture is of another size). *ret_since_us as above, 0 without damage.

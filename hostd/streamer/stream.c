@@ -123,6 +123,7 @@ streamer_stream_goaway(struct streamer_stream *stream, enum vdp_goaway_reason re
     if (was_open) {
         vdp_put_goaway(&out, &goaway);
         send_buffer(stream, &out, VDP_CHANNEL_CONTROL);
+        (void)streamer_stream_unsent(stream); /* so that drained is told */
     }
     /* What was never open has nothing to flush: the timer ends it at once, outside this call. */
     enter_state(stream, STREAMER_CLOSING, was_open ? STREAMER_FLUSH_MS : 0);

@@ -20,12 +20,27 @@ send_frame(struct streamer_pacing *pacing, int64_t now_us)
 }
 
 static void
-test_damage_is_gathered(void)
+test_damage_after_a_pause_goes_at_once(void)
 {
     struct streamer_pacing pacing;
     int64_t now = 50000 * MS;
 
     streamer_pacing_init(&pacing);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, 0);
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
+    now += STREAMER_INTERVAL_US;
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, 0);
+}
+
+static void
+test_damage_behind_a_frame_is_gathered(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
+    now += 2 * MS;
     g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, STREAMER_GATHER_US);
     g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now + 3 * MS), ==, 1 * MS);
     g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now + 4 * MS), ==, 0);
@@ -39,8 +54,12 @@ test_input_makes_it_hot_for_a_while(void)
 
     streamer_pacing_init(&pacing);
     streamer_pacing_input(&pacing, now);
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
+    now += 2 * MS;
     g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, STREAMER_GATHER_HOT_US);
     now += STREAMER_HOT_US;
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
+    now += 2 * MS;
     g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, STREAMER_GATHER_US);
 }
 
@@ -148,14 +167,38 @@ test_the_frame_rate_is_capped_unless_hot(void)
 {
     struct streamer_pacing pacing;
     int64_t now = 50000 * MS;
+    int frames = 0;
+    int i;
 
     streamer_pacing_init(&pacing);
-    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
-    now += 5 * MS;
-    g_assert_cmpint(streamer_pacing_next(&pacing, now - 4 * MS, 0, now), ==,
-                    STREAMER_INTERVAL_US - 5 * MS);
+    for (i = 0; i < 1000; i++) {
+        now += 1 * MS;
+        if (streamer_pacing_next(&pacing, now - 5 * MS, 0, now) == 0) {
+            frames++;
+            streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now);
+        }
+    }
+    g_assert_cmpint(frames, <=, (int)STREAMER_FPS + STREAMER_BURST + 2);
+    g_assert_cmpint(frames, >=, (int)STREAMER_FPS);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 5 * MS, 0, now), >, 0);
     streamer_pacing_input(&pacing, now);
-    g_assert_cmpint(streamer_pacing_next(&pacing, now - 4 * MS, 0, now), ==, 0);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - 5 * MS, 0, now), ==, 0);
+}
+
+static void
+test_what_is_drawn_in_steps_is_whole_soon(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+    int i;
+
+    streamer_pacing_init(&pacing);
+    for (i = 0; i < STREAMER_BURST; i++) {
+        g_assert_cmpint(streamer_pacing_next(&pacing, now - STREAMER_GATHER_US, 0, now), ==, 0);
+        streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
+        now += STREAMER_GATHER_US;
+    }
+    g_assert_cmpint(streamer_pacing_next(&pacing, now - STREAMER_GATHER_US, 0, now), >, 0);
 }
 
 static void
@@ -214,7 +257,12 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/pacing/damage-is-gathered", test_damage_is_gathered);
+    g_test_add_func("/pacing/damage-after-a-pause-goes-at-once",
+                    test_damage_after_a_pause_goes_at_once);
+    g_test_add_func("/pacing/damage-behind-a-frame-is-gathered",
+                    test_damage_behind_a_frame_is_gathered);
+    g_test_add_func("/pacing/what-is-drawn-in-steps-is-whole-soon",
+                    test_what_is_drawn_in_steps_is_whole_soon);
     g_test_add_func("/pacing/input-makes-it-hot-for-a-while", test_input_makes_it_hot_for_a_while);
     g_test_add_func("/pacing/without-acks-two-frames-go-out", test_without_acks_two_frames_go_out);
     g_test_add_func("/pacing/slots-follow-the-round-trip", test_slots_follow_the_round_trip);
