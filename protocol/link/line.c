@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/link/link-private.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "protocol/base/log.h"
@@ -58,6 +60,13 @@ vdp_line_finish(struct vdp_link *link, enum vdp_link_close reason, const char *t
     event->reason = reason;
     event->text = g_strdup(text);
     post_event(link, event);
+}
+
+static void
+wait_writeable(struct vdp_link *link)
+{
+    link->waiting = true;
+    lws_callback_on_writable(link->wsi);
 }
 
 /* Reports the end and lets libwebsockets close the socket; the link may be freed afterwards. */
@@ -150,7 +159,7 @@ vdp_line_opened(struct vdp_link *link, struct lws *wsi)
     if (link->is_client) {
         post_kind(link, LINE_OPENED);
     }
-    lws_callback_on_writable(wsi);
+    wait_writeable(link);
 }
 
 int
@@ -210,17 +219,6 @@ vdp_line_paused_timer(struct vdp_link *link)
     }
 }
 
-void
-vdp_line_write(void *data)
-{
-    struct vdp_link *link = data;
-
-    if (link->wsi != NULL && link->open) {
-        lws_callback_on_writable(link->wsi);
-    }
-    vdp_line_unref(link);
-}
-
 /* The next unit to write; units of the lowest channel number first. */
 static GBytes *
 next_unit(struct vdp_link *link)
@@ -237,6 +235,39 @@ next_unit(struct vdp_link *link)
     return unit;
 }
 
+/* Fills chunk with the rest of a unit, or with some small ones. */
+static size_t
+fill_chunk(struct vdp_link *link, uint8_t *chunk)
+{
+    size_t filled = 0;
+
+    do {
+        const uint8_t *bytes;
+        gsize size = 0;
+        size_t part;
+
+        if (link->unit == NULL) {
+            link->unit = next_unit(link);
+            link->unit_at = 0;
+        }
+        if (link->unit == NULL) {
+            break;
+        }
+        bytes = g_bytes_get_data(link->unit, &size);
+        part = MIN(size - link->unit_at, VDP_LINK_CHUNK);
+        if (filled > 0 && filled + part > VDP_LINK_TOGETHER) {
+            break;
+        }
+        memcpy(chunk + filled, bytes + link->unit_at, part);
+        filled += part;
+        link->unit_at += part;
+        if (link->unit_at == size) {
+            g_clear_pointer(&link->unit, g_bytes_unref);
+        }
+    } while (filled < VDP_LINK_TOGETHER);
+    return filled;
+}
+
 /* Everything was handed to the kernel. */
 static int
 written_all(struct vdp_link *link)
@@ -244,8 +275,8 @@ written_all(struct vdp_link *link)
     bool drained;
 
     g_mutex_lock(&link->lock);
-    drained = link->partial && link->queued == 0;
-    link->partial = false;
+    drained = link->tell_drained && link->queued == 0;
+    link->tell_drained = link->tell_drained && !drained;
     g_mutex_unlock(&link->lock);
     if (link->closing) {
         lws_close_reason(link->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
@@ -261,36 +292,61 @@ int
 vdp_line_writeable(struct vdp_link *link)
 {
     static uint8_t chunk[LWS_PRE + VDP_LINK_CHUNK]; /* the one loop thread's */
-    const uint8_t *bytes;
-    gsize size = 0;
-    size_t part;
+    size_t size;
+    bool more;
 
+    link->waiting = false;
     if (!link->open) {
         return -1;
     }
-    if (link->unit == NULL) {
-        link->unit = next_unit(link);
-        link->unit_at = 0;
-    }
-    if (link->unit == NULL) {
+    size = fill_chunk(link, chunk + LWS_PRE);
+    if (size == 0) {
         return written_all(link);
     }
-    bytes = g_bytes_get_data(link->unit, &size);
-    part = MIN(size - link->unit_at, VDP_LINK_CHUNK);
-    memcpy(chunk + LWS_PRE, bytes + link->unit_at, part);
-    if (lws_write(link->wsi, chunk + LWS_PRE, part, LWS_WRITE_BINARY) < (int)part) {
+    if (lws_write(link->wsi, chunk + LWS_PRE, size, LWS_WRITE_BINARY) < (int)size) {
         return -1;
     }
-    link->unit_at += part;
-    if (link->unit_at == size) {
-        g_clear_pointer(&link->unit, g_bytes_unref);
-    }
     g_mutex_lock(&link->lock);
-    link->queued -= part;
-    link->partial = true; /* until the next WRITEABLE proves that libwebsockets kept nothing */
+    link->queued -= size;
+    more = link->queued > 0;
     g_mutex_unlock(&link->lock);
-    lws_callback_on_writable(link->wsi);
-    return 0;
+    /* What libwebsockets kept goes out before it calls back. */
+    if (more || link->closing || lws_partial_buffered(link->wsi)) {
+        wait_writeable(link);
+        return 0;
+    }
+    return written_all(link);
+}
+
+/* A little behind nothing is written now: a round of the loop costs more than the write. */
+static bool
+may_write_at_once(struct vdp_link *link)
+{
+    int kernel = 0;
+    size_t queued;
+
+    g_mutex_lock(&link->lock);
+    queued = link->queued;
+    g_mutex_unlock(&link->lock);
+    return !link->waiting && !link->closing && queued <= VDP_LINK_TOGETHER &&
+           !lws_partial_buffered(link->wsi) &&
+           ioctl(lws_get_socket_fd(link->wsi), SIOCOUTQNSD, &kernel) == 0 &&
+           kernel <= VDP_LINK_AT_ONCE;
+}
+
+void
+vdp_line_write(void *data)
+{
+    struct vdp_link *link = data;
+
+    if (link->wsi == NULL || !link->open) {
+        /* It is written when the line is open. */
+    } else if (!may_write_at_once(link)) {
+        wait_writeable(link);
+    } else if (vdp_line_writeable(link) < 0) {
+        drop(link, VDP_LINK_CLOSED, "cannot write");
+    }
+    vdp_line_unref(link);
 }
 
 void
@@ -304,7 +360,7 @@ vdp_line_close(void *data)
         lws_sul_schedule(vdp_loop_context(), 0, &link->timer, on_linger_deadline,
                          VDP_LINK_LINGER_US);
         lws_rx_flow_control(link->wsi, 1);
-        lws_callback_on_writable(link->wsi);
+        wait_writeable(link);
     } else if (link->wsi != NULL) {
         drop(link, VDP_LINK_CLOSED, "closed by us");
     }

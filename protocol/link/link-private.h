@@ -18,6 +18,8 @@
 #define VDP_LINK_CHANNELS     8u
 #define VDP_LINK_CHUNK        (64u * 1024u)        /* at most one lws_write() */
 #define VDP_LINK_UNSENT       (128 * 1024)         /* bytes that may wait in the kernel */
+#define VDP_LINK_TOGETHER     (16u * 1024u)        /* small units share a lws_write() */
+#define VDP_LINK_AT_ONCE      (16 * 1024)          /* unsent bytes behind which we may write */
 #define VDP_LINK_RX_HIGH      (4u * 1024u * 1024u) /* pending for the owner: stop reading */
 #define VDP_LINK_RX_LOW       (1u * 1024u * 1024u) /* read again */
 #define VDP_LINK_LINGER_US    (2 * LWS_USEC_PER_SEC)
@@ -54,8 +56,9 @@ struct vdp_link {
     GQueue outgoing[VDP_LINK_CHANNELS]; /* of GBytes */
     size_t queued;                      /* bytes of outgoing and of what libwebsockets keeps */
     bool wake_posted;
-    bool ended; /* nothing is queued or reported any more */
-    int sockfd; /* -1 when there is none */
+    bool tell_drained; /* the owner saw that something was left */
+    bool ended;        /* nothing is queued or reported any more */
+    int sockfd;        /* -1 when there is none */
 
     /* constant once opened was reported */
     char *peer_name;
@@ -71,7 +74,7 @@ struct vdp_link {
     bool reported;  /* LINE_CLOSED was posted */
     GBytes *unit;   /* being written */
     size_t unit_at; /* bytes of it that have gone */
-    bool partial;   /* libwebsockets keeps a part of the last write */
+    bool waiting;   /* WRITEABLE was asked for */
     lws_sorted_usec_list_t timer; /* connect deadline, then linger deadline */
     char *host;
     char *address;

@@ -279,6 +279,7 @@ vdp_link_unsent(struct vdp_link *link)
 
     g_mutex_lock(&link->lock);
     unsent = link->queued;
+    link->tell_drained = unsent > 0;
     /* Under the lock the descriptor cannot be closed and become another file's. */
     if (link->sockfd >= 0 && ioctl(link->sockfd, SIOCOUTQNSD, &kernel) == 0 && kernel > 0) {
         unsent += (size_t)kernel;

@@ -35,7 +35,9 @@ struct vdp_link_events {
     void (*opened)(struct vdp_link *link, void *user_data);
     void (*data)(struct vdp_link *link, const uint8_t *data, size_t size, void *user_data);
     /* Queued bytes fell to zero (all handed to the kernel) after having been above zero. */
-    void (*drained)(struct vdp_link *link, void *user_data); /* may be NULL */
+    /* All was handed to the kernel, once after vdp_link_unsent() found that it was not; may be NULL
+     */
+    void (*drained)(struct vdp_link *link, void *user_data);
     /* Called once at most and last. text is for logs and people, borrowed, never NULL. */
     void (*closed)(struct vdp_link *link, enum vdp_link_close reason, const char *text,
                    void *user_data);

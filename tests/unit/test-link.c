@@ -244,6 +244,7 @@ test_bytes_go_both_ways_and_the_end_is_told(void)
     fixture_init(&fixture);
     client = dial(&fixture, fixture.ca.cert_pem);
     send_text(client->link, "early ", 0); /* before it is open */
+    g_assert_cmpuint(vdp_link_unsent(client->link), >, 0);
     WAIT_FOR(client->opened);
     server = server_end(&fixture, 0);
     send_text(client->link, "hello", 0);
@@ -411,6 +412,7 @@ test_large_transfers_keep_their_order_both_ways(void)
         vdp_link_send(client->link, a, 4);
         vdp_link_send(server->link, b, 4);
     }
+    g_assert_cmpuint(vdp_link_unsent(client->link), >, 0);
     g_assert_cmpuint(vdp_link_unsent(server->link), >, 0);
     WAIT_FOR(client->received->len == BIG && server->received->len == BIG);
     g_assert_cmpmem(client->received->data, BIG, g_bytes_get_data(down, NULL), BIG);
