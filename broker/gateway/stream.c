@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/gateway/gateway.h"
 
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "protocol/base/log.h"
 
 #define MODULE         "stream"
 #define MAX_FIRST_BODY 64u    /* TICKET and UPLINK */
 #define WRITE_BYTES    65536u /* at most one lws_write() */
+#define AT_ONCE_BYTES  16384  /* as little as this, behind as little, is relayed without a wait */
 #define RETRY_MS       500u
 #define PAUSE_SECS     5
 
@@ -162,6 +165,25 @@ gateway_stream_close(struct gateway *gateway, const char *id, unsigned reason, c
     }
 }
 
+/* Writes what has just come, or asks to be called back when there is room for it. */
+static void
+pass_on(struct gateway_conn *to, size_t size)
+{
+    int unsent = 0;
+
+    /* A little behind nothing: a round of the loop would cost more than the write. */
+    if (size <= AT_ONCE_BYTES && gateway_pipe_size(&to->out) == size &&
+        !lws_partial_buffered(to->socket.wsi) &&
+        ioctl(lws_get_socket_fd(to->socket.wsi), SIOCOUTQNSD, &unsent) == 0 &&
+        unsent <= AT_ONCE_BYTES) {
+        if (gateway_stream_writeable(to) < 0) {
+            gateway_conn_kill(to);
+        }
+    } else {
+        lws_callback_on_writable(to->socket.wsi);
+    }
+}
+
 /* Takes bytes from one end to the other, or keeps them until there is another. */
 static int
 relay(struct gateway_conn *conn, const uint8_t *data, size_t size)
@@ -189,7 +211,7 @@ relay(struct gateway_conn *conn, const uint8_t *data, size_t size)
     if (gateway_pipe_size(&to->out) > GATEWAY_PIPE_HIGH) {
         pause_reading(conn, true);
     }
-    lws_callback_on_writable(to->socket.wsi);
+    pass_on(to, size);
     if (conn->stream->ending) {
         stream_settle(conn->stream);
     }
