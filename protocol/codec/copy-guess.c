@@ -154,6 +154,49 @@ vote_column(struct vdp_copy_finder *finder, const struct vdp_copy_scene *scene,
     }
 }
 
+/* Whether a column's rows stand where the last scroll would have put them. */
+static bool
+column_goes_on(struct vdp_copy_finder *finder, const struct vdp_copy_scene *scene,
+               const struct column *column)
+{
+    const struct vdp_pixel_ops *ops = vdp_pixel_ops();
+    struct vdp_rect rect = vdp_grid_rect(scene->grid, column->index);
+    size_t stride = (size_t)scene->grid->width * 4;
+    uint32_t moved = 0;
+    uint32_t fitting = 0;
+    uint32_t y;
+
+    for (y = column->top; y < column->bottom && finder->work >= VDP_TILE * 2; y++) {
+        const uint8_t *fresh = scene->fresh->pixels + y * scene->fresh->stride + rect.x * 4u;
+        const uint8_t *old = scene->old + rect.x * 4u;
+        int64_t from = (int64_t)y + finder->last_y;
+
+        finder->work -= VDP_TILE * 2;
+        if (ops->equal(fresh, old + y * stride, rect.width)) {
+            continue; /* says nothing */
+        }
+        moved++;
+        fitting += from >= 0 && from < scene->grid->height &&
+                   ops->equal(fresh, old + (size_t)from * stride, rect.width);
+    }
+    return moved >= MIN_VOTES && fitting * 4 >= moved * 3;
+}
+
+/* Who turns a wheel turns it on: the last offset is tried before rows are hashed. */
+static bool
+scroll_goes_on(struct vdp_copy_finder *finder, const struct vdp_copy_scene *scene,
+               const struct column *columns, uint32_t count)
+{
+    uint32_t i;
+
+    for (i = 0; i < count && finder->last_x == 0 && finder->last_y != 0; i++) {
+        if (!column_goes_on(finder, scene, &columns[i])) {
+            return false;
+        }
+    }
+    return count > 0 && finder->last_x == 0 && finder->last_y != 0;
+}
+
 bool
 vdp_guess_scroll(struct vdp_copy_finder *finder, const struct vdp_copy_scene *scene,
                  struct vdp_offset *ret_offset)
@@ -164,6 +207,10 @@ vdp_guess_scroll(struct vdp_copy_finder *finder, const struct vdp_copy_scene *sc
     uint32_t best = height;
     uint32_t i;
 
+    if (scroll_goes_on(finder, scene, columns, count)) {
+        *ret_offset = (struct vdp_offset){0, finder->last_y};
+        return true;
+    }
     memset(finder->votes, 0, height * 2u * sizeof(finder->votes[0]));
     for (i = 0; i < count; i++) {
         uint32_t work = (columns[i].bottom - columns[i].top) * VDP_TILE * 2;

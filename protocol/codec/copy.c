@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/codec/bytes.h"
 #include "protocol/codec/copy-guess.h"
 
 #define WORK      (2u * 1024u * 1024u) /* pixels looked at in vain in one search; below 2 ms */
@@ -105,7 +106,8 @@ scan_span(struct finding *finding, const struct vdp_rect *span)
             start = rows == 0 ? y : start;
             rows++;
             matched++;
-            moved += !vdp_pixel_ops()->equal(fresh_at(finding, span->x, y),
+            moved += moved < MIN_MOVED &&
+                     !vdp_pixel_ops()->equal(fresh_at(finding, span->x, y),
                                              old_at(finding, span->x, y), span->width);
             continue;
         }
@@ -149,15 +151,23 @@ scan_column(struct vdp_copy_finder *finder, struct finding *finding, uint32_t co
 static bool
 pixel_column_matches(const struct finding *finding, uint32_t x, const struct vdp_rect *rect)
 {
+    size_t old_stride = finding->scene->grid->width * (size_t)4;
+    const uint8_t *fresh;
+    const uint8_t *old;
     uint32_t y;
 
-    if (!has_source(finding, x, rect->y, 1)) {
+    if (!has_source(finding, x, rect->y, 1) ||
+        !has_source(finding, x, rect->y + rect->height - 1u, 1)) {
         return false;
     }
-    for (y = rect->y; y < (uint32_t)rect->y + rect->height; y++) {
-        if (!row_matches(finding, x, y, 1)) {
+    fresh = fresh_at(finding, x, rect->y);
+    old = old_at(finding, x + (uint32_t)finding->offset.x, rect->y + (uint32_t)finding->offset.y);
+    for (y = 0; y < rect->height; y++) {
+        if (((vdp_load_u32(fresh) ^ vdp_load_u32(old)) & 0xffffff) != 0) {
             return false;
         }
+        fresh += finding->scene->fresh->stride;
+        old += old_stride;
     }
     return true;
 }
@@ -237,6 +247,31 @@ collect(struct vdp_copy_finder *finder, struct finding *finding,
                                                 rect.height};
     }
     return area >= MIN_AREA ? count : 0;
+}
+
+static bool
+overlap(uint32_t x, uint32_t y, uint32_t from_x, uint32_t from_y, const struct vdp_copy *first,
+        const struct vdp_copy *later)
+{
+    return x < from_x + later->width && from_x < x + first->width && y < from_y + later->height &&
+           from_y < y + first->height;
+}
+
+bool
+vdp_copies_are_apart(const struct vdp_copy *copies, uint32_t count)
+{
+    uint32_t i;
+    uint32_t j;
+
+    for (i = 0; i < count; i++) {
+        for (j = i + 1; j < count; j++) {
+            if (overlap(copies[i].x, copies[i].y, copies[j].from_x, copies[j].from_y, &copies[i],
+                        &copies[j])) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 uint32_t

@@ -59,4 +59,7 @@ struct vdp_copy_scene {
 uint32_t vdp_copy_find(struct vdp_copy_finder *finder, const struct vdp_copy_scene *scene,
                        struct vdp_copy ret_copies[VDP_MAX_COPIES]);
 
+/* True when no copy reads what an earlier one has written: then each brings just what it found. */
+bool vdp_copies_are_apart(const struct vdp_copy *copies, uint32_t count);
+
 #endif

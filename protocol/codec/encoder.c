@@ -207,12 +207,13 @@ static bool
 tile_differs(const struct vdp_encoder *encoder, const struct vdp_image *image,
              const struct vdp_rect *rect)
 {
+    const struct vdp_pixel_ops *ops = vdp_pixel_ops();
     const uint8_t *fresh = image->pixels + rect->y * image->stride + rect->x * 4u;
     const uint8_t *old = encoder->shadow + ((size_t)rect->y * encoder->grid.width + rect->x) * 4;
     uint32_t row;
 
     for (row = 0; row < rect->height; row++) {
-        if (!vdp_pixel_ops()->equal(fresh, old, rect->width)) {
+        if (!ops->equal(fresh, old, rect->width)) {
             return true;
         }
         fresh += image->stride;
@@ -242,6 +243,31 @@ find_changed(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_
         }
     }
     return count;
+}
+
+/* Tiles that lie inside one copy are right now: it was found pixel by pixel. */
+static void
+trust_copy(struct vdp_encoder *encoder, const struct vdp_copy *copy)
+{
+    const struct vdp_grid *grid = &encoder->grid;
+    uint32_t right = copy->x + (uint32_t)copy->width;
+    uint32_t bottom = copy->y + (uint32_t)copy->height;
+    uint32_t x;
+    uint32_t y;
+
+    for (y = (copy->y + VDP_TILE - 1u) / VDP_TILE; y < grid->down; y++) {
+        for (x = (copy->x + VDP_TILE - 1u) / VDP_TILE; x < grid->across; x++) {
+            struct vdp_rect rect = vdp_grid_rect(grid, y * grid->across + x);
+
+            if ((uint32_t)rect.x + rect.width > right) {
+                break;
+            }
+            if ((uint32_t)rect.y + rect.height > bottom) {
+                return;
+            }
+            encoder->wanted[y * grid->across + x] = 0;
+        }
+    }
 }
 
 /* Moves what moved, in the shadow too. Returns how many tiles still differ. */
@@ -276,6 +302,11 @@ put_copies(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t 
         vdp_grid_mark(&encoder->grid, &to, 1, encoder->wanted);
     }
     (void)vdp_op_end(out, start); /* a lack of memory stays in out and is seen with the tiles */
+    if (vdp_copies_are_apart(copies, count)) {
+        for (i = 0; i < count; i++) {
+            trust_copy(encoder, &copies[i]);
+        }
+    }
     return find_changed(encoder, image, &compared);
 }
 
