@@ -159,30 +159,53 @@ streamer_shadow_replace(struct streamer_shadow *shadow, uint32_t width, uint32_t
     return true;
 }
 
-bool
-streamer_shadow_write(struct streamer_shadow *shadow, uint32_t x, uint32_t y, uint32_t width,
-                      uint32_t height, const uint8_t *pixels, size_t stride)
+/* With the lock held. False when the part is not inside the surface. */
+static bool
+write_part(struct streamer_shadow *shadow, const struct streamer_part *part, bool *ret_first)
 {
-    struct vdp_rect rect = {(uint16_t)x, (uint16_t)y, (uint16_t)width, (uint16_t)height};
-    bool first;
+    struct vdp_rect rect = {(uint16_t)part->x, (uint16_t)part->y, (uint16_t)part->width,
+                            (uint16_t)part->height};
     uint32_t row;
 
-    g_mutex_lock(&shadow->lock);
-    if (width == 0 || height == 0 || x > shadow->width || width > shadow->width - x ||
-        y > shadow->height || height > shadow->height - y) {
-        g_mutex_unlock(&shadow->lock);
+    if (part->width == 0 || part->height == 0 || part->x > shadow->width ||
+        part->width > shadow->width - part->x || part->y > shadow->height ||
+        part->height > shadow->height - part->y) {
         return false;
     }
-    for (row = 0; row < height; row++) {
-        memcpy(shadow->pixels + ((size_t)(y + row) * shadow->width + x) * 4, pixels + row * stride,
-               (size_t)width * 4);
+    for (row = 0; row < part->height; row++) {
+        memcpy(shadow->pixels + ((size_t)(part->y + row) * shadow->width + part->x) * 4,
+               part->pixels + row * part->stride, (size_t)part->width * 4);
     }
-    first = add_damage(shadow, rect);
+    *ret_first = add_damage(shadow, rect) || *ret_first;
+    return true;
+}
+
+bool
+streamer_shadow_write_all(struct streamer_shadow *shadow, const struct streamer_part *parts,
+                          size_t count)
+{
+    bool first = false;
+    bool inside = true;
+    size_t i;
+
+    g_mutex_lock(&shadow->lock);
+    for (i = 0; i < count; i++) {
+        inside = write_part(shadow, &parts[i], &first) && inside;
+    }
     g_mutex_unlock(&shadow->lock);
     if (first) {
         notify_changed(shadow);
     }
-    return true;
+    return inside;
+}
+
+bool
+streamer_shadow_write(struct streamer_shadow *shadow, uint32_t x, uint32_t y, uint32_t width,
+                      uint32_t height, const uint8_t *pixels, size_t stride)
+{
+    const struct streamer_part part = {x, y, width, height, pixels, stride};
+
+    return streamer_shadow_write_all(shadow, &part, 1);
 }
 
 void

@@ -6,7 +6,7 @@
  * shadow: the guest's screen as last seen, shared by the thread that captures and the one that
  * encodes.
  *
- * Every function may be called from any thread; the lock is held for one memcpy at most. Writers
+ * Every function may be called from any thread; the lock is held for one copy at most. Writers
  * never wait for readers beyond that, so a slow client cannot slow its guest. Pixels are B G R X.
  * Reference counted: an encoder job keeps its shadow alive when the capture is replaced.
  */
@@ -56,6 +56,17 @@ bool streamer_shadow_replace(struct streamer_shadow *shadow, uint32_t width, uin
 /* Copies rows of width * 4 bytes; false when the rectangle is not inside the surface. */
 bool streamer_shadow_write(struct streamer_shadow *shadow, uint32_t x, uint32_t y, uint32_t width,
                            uint32_t height, const uint8_t *pixels, size_t stride);
+struct streamer_part {
+    uint32_t x, y, width, height;
+    const uint8_t *pixels; /* borrowed */
+    size_t stride;         /* bytes from row to row */
+};
+/*
+ * What was drawn together: nobody sees some of the parts without the others. False when one of them
+ * is not inside the surface; it is left out.
+ */
+bool streamer_shadow_write_all(struct streamer_shadow *shadow, const struct streamer_part *parts,
+                               size_t count);
 void streamer_shadow_blank(struct streamer_shadow *shadow);
 /* rgba is copied. Sizes from 1 to VDP_MAX_CURSOR, hot spot inside; else false. */
 bool streamer_shadow_set_cursor(struct streamer_shadow *shadow, uint32_t width, uint32_t height,

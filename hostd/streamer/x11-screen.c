@@ -22,6 +22,7 @@
 #define KEYCODE_OFFSET 8u /* X keycodes of servers with evdev's keymap */
 #define MAX_KEYCODE    255u
 #define EVENT_MASK     0x7f /* without the bit for "sent by a client" */
+#define MAX_ROUNDS     3u   /* of one look, for who draws without pause */
 
 struct x11_screen {
     xcb_connection_t *connection;
@@ -316,40 +317,71 @@ is_there(struct x11_screen *screen, xcb_shm_get_image_cookie_t cookie)
     return came;
 }
 
-static bool
-grab_rects(struct x11_screen *screen)
+/* What is read from the server before anybody sees it. */
+struct catch
+{
+    struct streamer_part parts[STREAMER_MAX_RECTS];
+    size_t count;
+    size_t size; /* bytes of the segment that they take */
+};
+
+/* Reads the damage behind what was caught before, or everything when it does not fit there. */
+static void
+catch_damage(struct x11_screen *screen, struct catch *catch)
 {
     struct streamer_damage damage = screen->damage;
     xcb_shm_get_image_cookie_t cookies[STREAMER_MAX_RECTS];
-    size_t offsets[STREAMER_MAX_RECTS];
-    size_t offset = 0;
+    size_t first = catch->count;
+    size_t size = catch->size;
     size_t i;
 
     for (i = 0; i < damage.count; i++) {
-        offsets[i] = offset;
-        offset += (size_t)damage.rects[i].width * damage.rects[i].height * 4;
+        size += (size_t)damage.rects[i].width * damage.rects[i].height * 4;
     }
-    if (offset > screen->segment_size) {
+    if (size > screen->segment_size || first + damage.count > STREAMER_MAX_RECTS) {
         damage.rects[0] = (struct vdp_rect){0, 0, screen->width, screen->height};
         damage.count = 1;
+        first = 0;
+        catch->size = 0;
     }
     /* What is drawn after this request is told anew, what was drawn before is read below. */
     xcb_damage_subtract(screen->connection, screen->damage_id, XCB_NONE, XCB_NONE);
-    for (i = 0; i < damage.count; i++) {
-        cookies[i] = ask_for(screen, damage.rects[i], offsets[i]);
-    }
     streamer_damage_clear(&screen->damage);
     for (i = 0; i < damage.count; i++) {
-        struct vdp_rect rect = damage.rects[i];
+        struct vdp_rect r = damage.rects[i];
 
-        if (is_there(screen, cookies[i])) {
-            streamer_shadow_write(screen->shadow, rect.x, rect.y, rect.width, rect.height,
-                                  screen->pixels + offsets[i], (size_t)rect.width * 4);
-        } else {
+        cookies[i] = ask_for(screen, r, catch->size);
+        catch->parts[first + i] = (struct streamer_part){
+            r.x, r.y, r.width, r.height, screen->pixels + catch->size, (size_t)r.width * 4};
+        catch->size += (size_t)r.width * r.height * 4;
+    }
+    catch->count = first + damage.count;
+    for (i = 0; i < damage.count; i++) {
+        if (!is_there(screen, cookies[i])) {
             screen->size_is_old = true; /* it became smaller than the rectangle meanwhile */
         }
     }
-    return true;
+}
+
+/*
+ * Who draws much draws it in several requests, and we hear of the first while the server is still
+ * at the others. The answers to our own requests come after them and bring the rest of the damage.
+ */
+static bool
+grab_rects(struct x11_screen *screen)
+{
+    struct catch catch = {0};
+    unsigned rounds = 0;
+    bool good;
+
+    do {
+        catch_damage(screen, &catch);
+        good = x11_screen_read(screen);
+    } while (good && !screen->size_is_old && screen->damage.count > 0 && ++rounds < MAX_ROUNDS);
+    if (!screen->size_is_old) {
+        (void)streamer_shadow_write_all(screen->shadow, catch.parts, catch.count);
+    }
+    return good;
 }
 
 /* Reads the size and the whole picture; the size may change once more between the two. */
