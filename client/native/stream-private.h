@@ -36,6 +36,7 @@ struct client_stream {
     int64_t started_us;
     int64_t heard_us;
     int64_t pinged_us;
+    uint64_t pinged_frames; /* stats.frames at that time */
     uint32_t serial;
     struct stream_pending pending[STREAM_MAX_PENDING];
     unsigned pending_count;

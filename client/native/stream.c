@@ -8,7 +8,8 @@
 #include "protocol/base/secret.h"
 
 #define TICK_MS         500u
-#define PING_US         (1500 * 1000)
+#define PING_US         (3000 * 1000) /* of silence */
+#define RTT_US          (2000 * 1000) /* between two PINGs while pictures come: they show the round trip */
 #define DEAD_US         (5500 * 1000) /* noticed by the next tick: within 6 s */
 #define HELLO_US        (20 * 1000 * 1000)
 #define CONNECT_MS      5000u
@@ -167,6 +168,7 @@ stream_ping(struct client_stream *stream, int64_t now)
     struct vdp_ping ping = {.stamp = (uint64_t)now};
 
     stream->pinged_us = now;
+    stream->pinged_frames = stream->stats.frames;
     vdp_put_ping(&buffer, &ping);
     stream_send(stream, &buffer, VDP_CHANNEL_CONTROL);
 }
@@ -189,7 +191,8 @@ stream_tick(void *user_data)
         stream_finish(stream, &dead);
         return G_SOURCE_REMOVE;
     }
-    if (now - stream->pinged_us >= PING_US)
+    if (now - MAX(stream->heard_us, stream->pinged_us) >= PING_US ||
+        (now - stream->pinged_us >= RTT_US && stream->stats.frames != stream->pinged_frames))
         stream_ping(stream, now);
     return G_SOURCE_CONTINUE;
 }

@@ -137,7 +137,24 @@ send_ping(struct streamer_stream *stream)
 
     vdp_put_ping(&out, &ping);
     send_buffer(stream, &out, VDP_CHANNEL_CONTROL);
-    set_timer(stream, STREAMER_PING_MS);
+}
+
+/* Asks an end that says nothing, and gives up one that does not answer. */
+static void
+check_silence(struct streamer_stream *stream)
+{
+    int64_t silent_ms = (vd_monotonic_us() - stream->heard_us) / 1000;
+
+    if (silent_ms >= STREAMER_DEAD_MS) {
+        streamer_stream_goaway(stream, VDP_GOAWAY_TIMEOUT, 0, "the client is silent");
+        return;
+    }
+    if (silent_ms >= STREAMER_PING_MS) {
+        send_ping(stream);
+        set_timer(stream, STREAMER_DEAD_MS - silent_ms);
+    } else {
+        set_timer(stream, STREAMER_PING_MS - silent_ms);
+    }
 }
 
 static gboolean
@@ -154,11 +171,7 @@ run_timer(gpointer data)
         streamer_stream_goaway(stream, VDP_GOAWAY_TIMEOUT, 0, "no client came");
         break;
     case STREAMER_LIVE:
-        if (vd_monotonic_us() - stream->heard_us > STREAMER_DEAD_MS * 1000) {
-            streamer_stream_goaway(stream, VDP_GOAWAY_TIMEOUT, 0, "the client is silent");
-        } else {
-            send_ping(stream);
-        }
+        check_silence(stream);
         break;
     case STREAMER_CLOSING:
         finish(stream, stream->close_text);

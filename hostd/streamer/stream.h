@@ -30,7 +30,7 @@ enum streamer_stream_state {
 #define STREAMER_MAX_URL       512u          /* bytes */
 #define STREAMER_MAX_CA        (64u * 1024u) /* bytes */
 
-#define STREAMER_PING_MS  2000
+#define STREAMER_PING_MS  3000 /* of silence */
 #define STREAMER_DEAD_MS  6000
 #define STREAMER_JOIN_MS  20000 /* for the gateway to join the client: it gives up after 15 s */
 #define STREAMER_FLUSH_MS 1000  /* for a GOAWAY to leave */

@@ -447,7 +447,7 @@ test_a_silent_client_is_given_up(struct fixture *fixture, const void *data)
     peer->deaf = true;
     fixture_wait(is_closed, peer);
     g_assert_cmpint(peer->goaway, ==, VDP_GOAWAY_TIMEOUT);
-    g_assert_cmpuint(peer->pings, >=, 2);
+    g_assert_cmpuint(peer->pings, >=, 1);
     g_assert_cmpint(g_get_monotonic_time() - start_us, >=, (STREAMER_DEAD_MS - 100) * 1000);
     g_assert_cmpint(g_get_monotonic_time() - start_us, <,
                     (STREAMER_DEAD_MS + 2 * STREAMER_PING_MS) * 1000);

@@ -6,7 +6,8 @@ import { Decoder, isKey } from './decoder.js';
 import * as r from './records.js';
 
 const TICK_MS = 500;
-const PING_MS = 1500;
+const PING_MS = 3000; // of silence
+const RTT_MS = 2000; // between two PINGs while pictures come: they show the round trip
 const DEAD_MS = 5500; // with the tick at most 6 s
 const HELLO_MS = 20000;
 const CONNECT_MS = 5000;
@@ -26,6 +27,7 @@ class Stream {
   #started = performance.now();
   #heard = this.#started;
   #pinged = this.#started;
+  #pingedFrames = 0;
   #opened = false;
   live = false;
 
@@ -78,12 +80,15 @@ class Stream {
       }
       return;
     }
+    // A tab that slept has sent no PING: it asks first.
     if (now - this.#heard > DEAD_MS && now - this.#pinged < DEAD_MS) {
       this.end({ cause: 'lost', text: 'nothing heard for 6 s' });
       return;
     }
-    if (now - this.#pinged >= PING_MS) {
+    if (now - Math.max(this.#heard, this.#pinged) >= PING_MS ||
+        (now - this.#pinged >= RTT_MS && totals.frames !== this.#pingedFrames)) {
       this.#pinged = now;
+      this.#pingedFrames = totals.frames;
       this.send(r.record(k.TYPE.PING, 8, (view, at) => view.setFloat64(at, now, true)));
     }
     postMessage({ kind: 'stats', ...totals });
