@@ -11,8 +11,9 @@
 /* What the thread is asked to do and, on its way back, what became of it. */
 struct job {
     uint64_t owner; /* of the events at the time of asking */
-    bool resize;
+    enum { JOB_FRAME, JOB_RESIZE, JOB_DIGEST } kind;
     uint16_t width, height;
+    GByteArray *digests;
     struct client_frame frame;
     int error;
     GArray *pieces; /* NULL after an error */
@@ -47,6 +48,8 @@ job_free(void *data)
 
     if (job->pieces)
         g_array_unref(job->pieces);
+    if (job->digests)
+        g_byte_array_unref(job->digests);
     g_free(job->ops);
     g_free(job);
 }
@@ -85,6 +88,19 @@ job_decode(struct job *job, struct vdp_decoder *decoder)
     job->frame.decode_us = (unsigned)(job->frame.decoded_us - start_us);
 }
 
+static void
+job_digest(struct job *job, struct vdp_decoder *decoder)
+{
+    struct vdp_image image = vdp_decoder_image(decoder);
+    uint32_t count = vdp_decoder_digests(decoder, NULL, 0);
+
+    job->width = image.width;
+    job->height = image.height;
+    job->digests = g_byte_array_new();
+    g_byte_array_set_size(job->digests, count * 4);
+    (void)vdp_decoder_digests(decoder, job->digests->data, count);
+}
+
 static void *
 canvas_thread(void *data)
 {
@@ -100,8 +116,10 @@ canvas_thread(void *data)
             break;
         job = g_queue_pop_head(&canvas->todo);
         g_mutex_unlock(&canvas->lock);
-        if (job->resize)
+        if (job->kind == JOB_RESIZE)
             job_resize(job, canvas->decoder);
+        else if (job->kind == JOB_DIGEST)
+            job_digest(job, canvas->decoder);
         else
             job_decode(job, canvas->decoder);
         g_mutex_lock(&canvas->lock);
@@ -129,6 +147,16 @@ canvas_unref(struct client_canvas *canvas)
     g_free(canvas);
 }
 
+static void
+canvas_tell_digests(const struct job *job, const struct client_canvas_events *events,
+                    void *user_data)
+{
+    struct vdp_have have = {job->width, job->height, job->digests->len / 4, job->digests->data};
+
+    if (have.count > 0)
+        events->digested(&have, user_data);
+}
+
 /* The picture first, then the word about it. */
 static void
 canvas_tell(struct client_canvas *canvas, const struct job *job)
@@ -137,12 +165,14 @@ canvas_tell(struct client_canvas *canvas, const struct job *job)
 
     if (job->owner == canvas->owner)
         events = canvas->events;
-    if (job->resize && job->error == 0)
+    if (job->kind == JOB_RESIZE && job->error == 0)
         client_cells_resize(&canvas->cells, job->width, job->height);
     if (job->pieces)
         client_cells_take(&canvas->cells, job->pieces);
-    if (events && job->resize)
+    if (events && job->kind == JOB_RESIZE)
         events->resized(job->error, canvas->user_data);
+    else if (events && job->kind == JOB_DIGEST)
+        canvas_tell_digests(job, events, canvas->user_data);
     else if (events)
         events->decoded(&job->frame, job->error, canvas->user_data);
 }
@@ -248,7 +278,7 @@ client_canvas_resize(struct client_canvas *canvas, uint16_t width, uint16_t heig
 {
     struct job *job = g_malloc0(sizeof(*job));
 
-    job->resize = true;
+    job->kind = JOB_RESIZE;
     job->width = width;
     job->height = height;
     return canvas_ask(canvas, job);
@@ -266,6 +296,15 @@ client_canvas_frame(struct client_canvas *canvas, const struct client_frame *fra
     job->size = size;
     job->ops = g_memdup2(ops, size);
     return canvas_ask(canvas, job);
+}
+
+void
+client_canvas_digest(struct client_canvas *canvas)
+{
+    struct job *job = g_malloc0(sizeof(*job));
+
+    job->kind = JOB_DIGEST;
+    (void)canvas_ask(canvas, job);
 }
 
 const struct client_cells *

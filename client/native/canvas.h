@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "client/native/cells.h"
+#include "protocol/wire/messages.h"
 
 struct client_canvas;
 
@@ -37,6 +38,8 @@ struct client_frame {
 struct client_canvas_events {
     void (*resized)(int error, void *user_data);
     void (*decoded)(const struct client_frame *frame, int error, void *user_data);
+    /* What the picture holds; have is borrowed. Not called while there is no picture. */
+    void (*digested)(const struct vdp_have *have, void *user_data);
 };
 
 /* context NULL: the default one. Never NULL. */
@@ -58,6 +61,9 @@ bool client_canvas_resize(struct client_canvas *canvas, uint16_t width, uint16_t
 /* Copies the operations. */
 bool client_canvas_frame(struct client_canvas *canvas, const struct client_frame *frame,
                          const uint8_t *ops, size_t size);
+
+/* Asks for the digests of what is shown when all that was asked for before is decoded. */
+void client_canvas_digest(struct client_canvas *canvas);
 
 /* The picture as it was last reported; borrowed. */
 const struct client_cells *client_canvas_cells(const struct client_canvas *canvas);

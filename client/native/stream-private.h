@@ -35,6 +35,7 @@ struct client_stream {
     bool has_surface;
     int64_t started_us;
     int64_t heard_us;
+    struct vdp_buffer have; /* HAVE, for when the link opens; empty: nothing is shown */
     int64_t pinged_us;
     uint64_t pinged_frames; /* stats.frames at that time */
     uint32_t serial;

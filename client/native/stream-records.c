@@ -148,9 +148,19 @@ canvas_decoded(const struct client_frame *frame, int error, void *user_data)
     stream->events->frame(frame, stream->user_data);
 }
 
+static void
+canvas_digested(const struct vdp_have *have, void *user_data)
+{
+    struct client_stream *stream = user_data;
+
+    if (!stream->opened && vdp_put_have(&stream->have, have) < 0)
+        vdp_buffer_clear(&stream->have);
+}
+
 const struct client_canvas_events stream_canvas_events = {
     .resized = canvas_resized,
     .decoded = canvas_decoded,
+    .digested = canvas_digested,
 };
 
 static int

@@ -22,6 +22,7 @@ stream_unref(struct client_stream *stream)
     if (--stream->refs > 0)
         return;
     vdp_framer_free(stream->framer);
+    vdp_buffer_clear(&stream->have);
     client_cursors_clear(&stream->cursors);
     vd_secret_free(stream->ticket);
     g_main_context_unref(stream->context);
@@ -102,8 +103,11 @@ stream_opened(struct vdp_link *link, void *user_data)
     g_strlcpy(ticket.text, stream->ticket, sizeof(ticket.text));
     vd_random(&hello.nonce, sizeof(hello.nonce));
     vdp_put_ticket(&buffer, &ticket);
+    if (stream->have.size > 0)
+        hello.capabilities |= VDP_CAP_HAVE;
     vdp_put_hello(&buffer, &hello);
     stream_send(stream, &buffer, VDP_CHANNEL_CONTROL);
+    stream_send(stream, &stream->have, VDP_CHANNEL_DISPLAY);
     explicit_bzero(&ticket, sizeof(ticket));
     vd_secret_free(stream->ticket);
     stream->ticket = NULL;
@@ -241,6 +245,7 @@ client_stream_new(const struct client_stream_options *options, struct client_can
     g_assert(stream->framer);
     stream->started_us = vd_monotonic_us();
     client_canvas_attach(canvas, &stream_canvas_events, stream);
+    client_canvas_digest(canvas); /* known long before the link is open */
     stream->link = vdp_link_connect(&link, stream->context, &link_events, stream);
     stream->tick = stream_timer(stream, TICK_MS, stream_tick);
     return stream;

@@ -11,9 +11,10 @@
 struct streamer_encode {
     streamer_encoded_fn encoded;
     void *user_data;
-    GThreadPool *pool; /* one thread */
-    GSource *done;     /* ready when the job ended */
-    bool busy;         /* main thread */
+    GThreadPool *pool;         /* one thread */
+    GSource *done;             /* ready when the job ended */
+    bool busy;                 /* main thread */
+    struct vdp_have next_have; /* main thread; digests owned, or NULL */
 
     /* The worker's while busy, else the main thread's. */
     struct vdp_encoder *encoder;
@@ -21,7 +22,8 @@ struct streamer_encode {
     uint16_t width, height; /* of the encoder's surface */
     struct streamer_shadow *shadow;
     bool reset;
-    int64_t digest_us; /* when the last digest was sent */
+    int64_t digest_us;    /* when the last digest was sent */
+    struct vdp_have have; /* for this job; digests NULL: nothing */
     struct streamer_encode_result result;
 };
 
@@ -37,6 +39,11 @@ fit_encoder(struct streamer_encode *encode)
     }
     if (encode->reset) {
         vdp_encoder_reset(encode->encoder);
+    }
+    if (encode->have.digests != NULL && encode->have.width == encode->width &&
+        encode->have.height == encode->height) {
+        vdp_encoder_peer_has(encode->encoder, encode->have.digests, encode->have.count);
+        vdp_encoder_ask_digest(encode->encoder);
     }
     return result;
 }
@@ -89,6 +96,10 @@ set_job(struct streamer_encode *encode, struct streamer_shadow *shadow, bool res
     encode->reset = reset;
     encode->result.generation = generation;
     encode->result.input_serial = input_serial;
+    if (reset) {
+        encode->have = encode->next_have;
+        encode->next_have = (struct vdp_have){0};
+    }
 }
 
 /* Gives the result away and is ready for the next job. */
@@ -97,6 +108,8 @@ end_job(struct streamer_encode *encode, struct streamer_encode_result *ret_resul
 {
     *ret_result = encode->result;
     encode->result = (struct streamer_encode_result){0};
+    g_free((uint8_t *)encode->have.digests);
+    encode->have = (struct vdp_have){0};
     streamer_shadow_unref(encode->shadow);
     encode->shadow = NULL;
     encode->busy = false;
@@ -164,10 +177,23 @@ streamer_encode_free(struct streamer_encode *encode)
     g_source_destroy(encode->done);
     g_source_unref(encode->done);
     vdp_buffer_clear(&encode->result.ops);
+    g_free((uint8_t *)encode->have.digests);
+    g_free((uint8_t *)encode->next_have.digests);
     streamer_shadow_unref(encode->shadow);
     streamer_picture_clear(&encode->picture);
     vdp_encoder_free(encode->encoder);
     g_free(encode);
+}
+
+void
+streamer_encode_peer_has(struct streamer_encode *encode, const struct vdp_have *have)
+{
+    g_free((uint8_t *)encode->next_have.digests);
+    encode->next_have = (struct vdp_have){0};
+    if (have != NULL) {
+        encode->next_have = *have;
+        encode->next_have.digests = g_memdup2(have->digests, (size_t)have->count * 4);
+    }
 }
 
 bool

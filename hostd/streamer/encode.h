@@ -11,6 +11,7 @@
 
 #include "hostd/streamer/shadow.h"
 #include "protocol/wire/buffer.h"
+#include "protocol/wire/messages.h"
 
 struct streamer_encode;
 
@@ -37,6 +38,8 @@ bool streamer_encode_is_busy(const struct streamer_encode *encode);
 /* Starts a job; never while one runs. reset makes it a key frame. */
 void streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow,
                            bool reset, uint32_t generation, uint32_t input_serial);
+/* For the next job that makes a key frame: what its client shows already; NULL for nothing. */
+void streamer_encode_peer_has(struct streamer_encode *encode, const struct vdp_have *have);
 /*
  * The same, no key frame, in the caller's thread, and encoded is not called: for little damage,
  * where waking a thread takes longer than encoding. The caller clears ret_result->ops.

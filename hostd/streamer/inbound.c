@@ -124,6 +124,7 @@ take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
     struct vdp_key key;
     struct vdp_set_size size;
     struct vdp_ack ack;
+    struct vdp_have have;
     int result;
 
     switch (record->type) {
@@ -155,6 +156,12 @@ take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
     case VDP_ACK:
         result = vdp_get_ack(record, &ack);
         return result == 0 ? inbound->events->ack(&ack, inbound->user_data) : result;
+    case VDP_HAVE:
+        result = vdp_get_have(record, &have);
+        if (result == 0) {
+            inbound->events->have(&have, inbound->user_data);
+        }
+        return result;
     default:
         return VDP_ERR_STATE;
     }

@@ -36,6 +36,7 @@ struct streamer_inbound_events {
     void (*set_size)(const struct vdp_set_size *size, void *user_data);
     int (*ack)(const struct vdp_ack *ack, void *user_data); /* 0 or an error */
     void (*refresh)(void *user_data);
+    void (*have)(const struct vdp_have *have, void *user_data);
 };
 
 /* NULL when memory is short. */

@@ -15,8 +15,9 @@
 #define SAMPLES             128u           /* encode times kept */
 #define CURSOR_LIMIT        (512u * 1024u) /* bytes: a guest that changes its cursor without end */
 #define ACK_UNIT_US         125
-#define FEW_TILES           8u /* encoded at once: less than 1 ms, and no thread is woken */
-#define MAX_STEPS           4u /* in a row, before other sources get their turn */
+#define FEW_TILES           8u      /* encoded at once: less than 1 ms, and no thread is woken */
+#define HAVE_US             2000000 /* for HAVE, which was sent with HELLO */
+#define MAX_STEPS           4u      /* in a row, before other sources get their turn */
 #define SURFACE_ID          0u
 
 struct streamer_pump {
@@ -26,15 +27,16 @@ struct streamer_pump {
 
     const struct streamer_sink *sink; /* NULL: nobody is there */
     void *user_data;
-    uint32_t generation;    /* counts connections, so that a job knows for which it worked */
-    uint16_t width, height; /* of the last SURFACE; 0 before the first */
-    bool needs_reset;       /* next frame is a key frame */
-    bool is_settled;        /* the last frame that was sent had that flag */
-    int64_t refreshed_us;   /* when a frame that starts anew was last encoded */
-    int64_t retry_us;       /* no job before */
-    uint32_t cursor_seen;   /* serial of the shadow */
-    size_t cursor_queued;   /* bytes of cursor records since the line was last empty */
-    bool takes_fragments;
+    uint32_t generation;     /* counts connections, so that a job knows for which it worked */
+    uint16_t width, height;  /* of the last SURFACE; 0 before the first */
+    bool needs_reset;        /* next frame is a key frame */
+    bool is_settled;         /* the last frame that was sent had that flag */
+    int64_t refreshed_us;    /* when a frame that starts anew was last encoded */
+    int64_t retry_us;        /* no job before */
+    int64_t have_due_us;     /* no first frame before HAVE came, or this; 0: none is awaited */
+    uint32_t cursor_seen;    /* serial of the shadow */
+    size_t cursor_queued;    /* bytes of cursor records since the line was last empty */
+    uint64_t capabilities;   /* of the client */
     struct vdp_buffer frame; /* the record that is being handed to the line; empty: none */
     size_t frame_at;         /* bytes of it that were handed over, its header included */
     struct streamer_cursors cursors;
@@ -199,7 +201,7 @@ push_frame(struct streamer_pump *pump)
             g_source_set_ready_time(pump->timer, now_us + STREAMER_UNSENT_POLL_US);
             return false;
         }
-        send_part(pump, pump->takes_fragments ? most : SIZE_MAX, now_us);
+        send_part(pump, (pump->capabilities & VDP_CAP_FRAGMENTS) != 0 ? most : SIZE_MAX, now_us);
     }
     return true;
 }
@@ -291,6 +293,7 @@ encode(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_u
         return true;
     }
     streamer_encode_start(pump->encode, shadow, pump->needs_reset, pump->generation, serial);
+    pump->have_due_us = 0; /* a client that promised it and sent none gets everything */
     if (pump->needs_reset) {
         pump->refreshed_us = now_us;
         pump->needs_reset = false;
@@ -331,8 +334,8 @@ step_once(struct streamer_pump *pump)
     if (wait_us == STREAMER_WAIT_FOR_EVENT) {
         send_fence(pump, true, now_us);
     }
-    if (wait_us == 0 && now_us < pump->retry_us) {
-        wait_us = pump->retry_us - now_us;
+    if (wait_us == 0 && now_us < MAX(pump->retry_us, pump->have_due_us)) {
+        wait_us = MAX(pump->retry_us, pump->have_due_us) - now_us;
     }
     if (wait_us != 0) {
         g_source_set_ready_time(pump->timer, wait_us > 0 ? now_us + wait_us : -1);
@@ -400,7 +403,7 @@ streamer_pump_set_capture(struct streamer_pump *pump, struct capture *capture)
 
 void
 streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sink,
-                     bool takes_fragments, void *user_data)
+                     uint64_t capabilities, void *user_data)
 {
     pump->sink = sink;
     pump->user_data = user_data;
@@ -415,7 +418,9 @@ streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sin
     pump->cursor_seen = 0;
     streamer_cursors_clear(&pump->cursors);
     vdp_buffer_clear(&pump->frame);
-    pump->takes_fragments = takes_fragments;
+    pump->capabilities = capabilities;
+    streamer_encode_peer_has(pump->encode, NULL);
+    pump->have_due_us = (capabilities & VDP_CAP_HAVE) != 0 ? vd_monotonic_us() + HAVE_US : 0;
     streamer_pacing_init(&pump->pacing);
     /* The empty line's round trip, before anything else is on it. */
     sink->fence(streamer_congestion_mark(&pump->pacing.congestion, vd_monotonic_us()),
@@ -481,6 +486,16 @@ streamer_pump_refresh(struct streamer_pump *pump)
     pump->needs_reset = true;
     pump->retry_us = MAX(pump->retry_us, pump->refreshed_us + REFRESH_INTERVAL_US);
     step(pump);
+}
+
+void
+streamer_pump_have(struct streamer_pump *pump, const struct vdp_have *have)
+{
+    if (pump->have_due_us != 0) {
+        streamer_encode_peer_has(pump->encode, have);
+        pump->have_due_us = 0;
+        step(pump);
+    }
 }
 
 static int

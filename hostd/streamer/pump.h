@@ -52,11 +52,11 @@ void streamer_pump_free(struct streamer_pump *pump); /* accepts NULL; waits for 
 /* capture is borrowed until the next call; NULL for none. */
 void streamer_pump_set_capture(struct streamer_pump *pump, struct capture *capture);
 /*
- * A client is there: everything starts anew. sink is borrowed until detach. takes_fragments: it can
- * put a FRAME together that comes in parts.
+ * A client is there: everything starts anew. sink is borrowed until detach. capabilities: its, enum
+ * vdp_capability. One that says HAVE is waited for before the first frame.
  */
 void streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sink,
-                          bool takes_fragments, void *user_data);
+                          uint64_t capabilities, void *user_data);
 void streamer_pump_detach(struct streamer_pump *pump);
 
 void streamer_pump_changed(struct streamer_pump *pump); /* the capture has something new */
@@ -66,6 +66,8 @@ int streamer_pump_ack(struct streamer_pump *pump, const struct vdp_ack *ack); /*
 void streamer_pump_fence(struct streamer_pump *pump, uint32_t number);
 /* The client lost track: a key frame, at most four a second. */
 void streamer_pump_refresh(struct streamer_pump *pump);
+/* What the client shows from an earlier connection; too late, it is left alone. */
+void streamer_pump_have(struct streamer_pump *pump, const struct vdp_have *have);
 
 void streamer_pump_stats(struct streamer_pump *pump, struct streamer_stats *ret_stats);
 

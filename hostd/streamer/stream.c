@@ -22,8 +22,8 @@ struct streamer_stream {
     enum streamer_stream_state state;
     struct vdp_link *link; /* NULL when closed */
     struct streamer_inbound *inbound;
-    GSource *timer; /* the deadline or the next PING of the state */
-    bool takes_fragments;
+    GSource *timer;        /* the deadline or the next PING of the state */
+    uint64_t capabilities; /* of the client: enum vdp_capability */
     int64_t heard_us;
     int64_t pong_second; /* the second that pongs counts */
     unsigned pongs;
@@ -102,10 +102,10 @@ streamer_stream_fence(struct streamer_stream *stream, uint32_t number, uint8_t c
     }
 }
 
-bool
-streamer_stream_takes_fragments(const struct streamer_stream *stream)
+uint64_t
+streamer_stream_capabilities(const struct streamer_stream *stream)
 {
-    return stream->takes_fragments;
+    return stream->capabilities;
 }
 
 void
@@ -193,7 +193,7 @@ take_hello(const struct vdp_hello *hello, void *user_data)
     if (hello->version_min > VDP_VERSION_MAX || hello->version_max < VDP_VERSION_MIN) {
         return VDP_ERR_VERSION;
     }
-    stream->takes_fragments = (hello->capabilities & VDP_CAP_FRAGMENTS) != 0;
+    stream->capabilities = hello->capabilities;
     ours.version_min = VDP_VERSION_MIN;
     ours.version_max = VDP_VERSION_MAX;
     vd_random(&ours.nonce, sizeof(ours.nonce));
@@ -262,6 +262,7 @@ FORWARD(pointer, vdp_pointer)
 FORWARD(button, vdp_button)
 FORWARD(wheel, vdp_wheel)
 FORWARD(set_size, vdp_set_size)
+FORWARD(have, vdp_have)
 
 static void
 take_release_all(void *user_data)
@@ -304,6 +305,7 @@ static const struct streamer_inbound_events inbound_events = {
     .set_size = take_set_size,
     .ack = take_ack,
     .refresh = take_refresh,
+    .have = take_have,
 };
 
 static void

@@ -51,6 +51,7 @@ struct streamer_stream_events {
                      void *user_data);
     int (*ack)(struct streamer_stream *stream, const struct vdp_ack *ack, void *user_data);
     void (*refresh)(struct streamer_stream *stream, void *user_data);
+    void (*have)(struct streamer_stream *stream, const struct vdp_have *have, void *user_data);
     /* The client has everything up to a PING of streamer_stream_fence(). */
     void (*fence)(struct streamer_stream *stream, uint32_t number, void *user_data);
     void (*drained)(struct streamer_stream *stream, void *user_data);
@@ -82,7 +83,7 @@ void streamer_stream_send(struct streamer_stream *stream, GBytes *bytes, uint8_t
 size_t streamer_stream_unsent(struct streamer_stream *stream);
 /* Queues a PING behind what was sent on channel; fence() comes when it was answered. */
 void streamer_stream_fence(struct streamer_stream *stream, uint32_t number, uint8_t channel);
-bool streamer_stream_takes_fragments(const struct streamer_stream *stream);
+uint64_t streamer_stream_capabilities(const struct streamer_stream *stream);
 
 /* Says GOAWAY and closes; closed() comes later. Does nothing when it is closing already. */
 void streamer_stream_goaway(struct streamer_stream *stream, enum vdp_goaway_reason reason,

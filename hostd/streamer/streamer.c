@@ -223,7 +223,7 @@ stream_live(struct streamer_stream *stream, void *user_data)
     streamer->candidate = NULL;
     streamer->active = stream;
     vd_info("streamer", "stream %s is live", streamer_stream_id(stream));
-    streamer_pump_attach(streamer->pump, &sink, streamer_stream_takes_fragments(stream), streamer);
+    streamer_pump_attach(streamer->pump, &sink, streamer_stream_capabilities(stream), streamer);
 }
 
 static void
@@ -366,6 +366,16 @@ stream_refresh(struct streamer_stream *stream, void *user_data)
 }
 
 static void
+stream_have(struct streamer_stream *stream, const struct vdp_have *have, void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    if (stream == streamer->active) {
+        streamer_pump_have(streamer->pump, have);
+    }
+}
+
+static void
 stream_fence(struct streamer_stream *stream, uint32_t number, void *user_data)
 {
     struct streamer *streamer = user_data;
@@ -396,6 +406,7 @@ static const struct streamer_stream_events stream_events = {
     .set_size = stream_set_size,
     .ack = stream_ack,
     .refresh = stream_refresh,
+    .have = stream_have,
     .fence = stream_fence,
     .drained = stream_drained,
     .closed = stream_closed,

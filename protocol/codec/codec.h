@@ -59,6 +59,14 @@ int vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t hei
 void vdp_encoder_reset(struct vdp_encoder *encoder);
 
 /*
+ * The peer says that it still shows a picture of the surface's size: digests has count * 4 bytes as
+ * vdp_decoder_digests() wrote them. The next frame, which must be a key frame, leaves out the tiles
+ * that are so already. A list of another length, or memory that is short, is as good as none; so is
+ * any list for a strict encoder. Ask for a digest too: it tells what 32 bits a tile overlooked.
+ */
+void vdp_encoder_peer_has(struct vdp_encoder *encoder, const uint8_t *digests, uint32_t count);
+
+/*
  * Strict: no frame's size tells anything about earlier frames: zstd and the cache start anew with
  * each, nothing is copied, and operations are padded to a multiple of 256 bytes. For desktops on
  * which a stranger's page may stand beside a secret.
@@ -114,6 +122,14 @@ int vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t hei
  */
 int vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key,
                       struct vdp_rect *ret_dirty);
+
+/*
+ * Digests of the tiles of the picture as it is shown, 4 bytes each, little endian, for
+ * vdp_encoder_peer_has() at the other end. Returns how many there are; writes nothing when room (in
+ * digests) is less.
+ */
+uint32_t vdp_decoder_digests(const struct vdp_decoder *decoder, uint8_t *ret_digests,
+                             uint32_t room);
 
 /* What the digest of the last frame said. Wrong: both ends differ; ask for a key frame. */
 enum vdp_verdict { VDP_VERDICT_NONE, VDP_VERDICT_RIGHT, VDP_VERDICT_WRONG };

@@ -499,6 +499,27 @@ vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, 
     return error;
 }
 
+uint32_t
+vdp_decoder_digests(const struct vdp_decoder *decoder, uint8_t *ret_digests, uint32_t room)
+{
+    size_t stride = decoder->grid.width * (size_t)4;
+    uint8_t pixels[VDP_TILE * VDP_TILE * 4];
+    uint32_t tile;
+
+    for (tile = 0; tile < decoder->grid.count && decoder->grid.count <= room; tile++) {
+        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, tile);
+        size_t size = rect.width * (size_t)4;
+        uint32_t row;
+
+        for (row = 0; row < rect.height; row++) {
+            memcpy(pixels + row * size,
+                   decoder->pixels + (rect.y + row) * stride + rect.x * (size_t)4, size);
+        }
+        vdp_store_u32(ret_digests + (size_t)tile * 4, vdp_digest_tile(pixels, size * rect.height));
+    }
+    return decoder->grid.count;
+}
+
 void
 vdp_decoder_place(struct vdp_decoder *decoder, const struct vdp_rect *rect, const uint8_t *bgrx)
 {

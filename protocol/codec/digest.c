@@ -9,3 +9,9 @@ vdp_digest_picture(const uint8_t *pixels, size_t size)
 {
     return XXH3_64bits(pixels, size);
 }
+
+uint32_t
+vdp_digest_tile(const uint8_t *pixels, size_t size)
+{
+    return (uint32_t)XXH3_64bits(pixels, size);
+}

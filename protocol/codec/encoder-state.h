@@ -34,6 +34,7 @@ struct vdp_encoder {
     uint32_t *lossy;        /* owned; per tile: when it was last sent inexactly, 0: it is exact */
     uint32_t *lossy_before; /* owned; scratch */
     uint32_t lossy_clock;
+    uint8_t *peer_has;    /* owned; 4 bytes a tile, for the next key frame; NULL: nothing known */
     uint64_t seed;        /* of the hashes; nobody else knows it */
     struct vdp_sent sent; /* what the peer's cache holds */
     struct vdp_copy_finder finder;

@@ -52,6 +52,8 @@ free_surface(struct vdp_encoder *encoder)
     free(encoder->photo);
     free(encoder->lossy);
     free(encoder->lossy_before);
+    free(encoder->peer_has);
+    encoder->peer_has = NULL;
     encoder->shadow = NULL;
     encoder->known = NULL;
     encoder->wanted = NULL;
@@ -109,6 +111,49 @@ void
 vdp_encoder_reset(struct vdp_encoder *encoder)
 {
     encoder->needs_key = true;
+}
+
+void
+vdp_encoder_peer_has(struct vdp_encoder *encoder, const uint8_t *digests, uint32_t count)
+{
+    free(encoder->peer_has);
+    encoder->peer_has = NULL;
+    if (count > 0 && count == encoder->grid.count && !encoder->strict) {
+        encoder->peer_has = malloc((size_t)count * 4);
+    }
+    if (encoder->peer_has != NULL) {
+        memcpy(encoder->peer_has, digests, (size_t)count * 4);
+    }
+}
+
+/* What the peer shows already, by its own word, enters the shadow as known. */
+static void
+believe_peer(struct vdp_encoder *encoder, const struct vdp_image *image)
+{
+    const struct vdp_pixel_ops *ops = vdp_pixel_ops();
+    uint32_t tile;
+
+    for (tile = 0; tile < encoder->grid.count; tile++) {
+        struct vdp_rect rect = vdp_grid_rect(&encoder->grid, tile);
+        const uint8_t *fresh = image->pixels + rect.y * image->stride + rect.x * 4u;
+        uint8_t *old = encoder->shadow + ((size_t)rect.y * encoder->grid.width + rect.x) * 4;
+        size_t size = rect.width * (size_t)4;
+        uint32_t row;
+
+        for (row = 0; row < rect.height; row++) {
+            ops->copy(encoder->tile + row * size, fresh + row * image->stride, rect.width);
+        }
+        if (vdp_digest_tile(encoder->tile, size * rect.height) !=
+            vdp_load_u32(encoder->peer_has + (size_t)tile * 4)) {
+            continue;
+        }
+        for (row = 0; row < rect.height; row++) {
+            memcpy(old + (size_t)row * encoder->grid.width * 4, encoder->tile + row * size, size);
+        }
+        encoder->known[tile] = 1;
+    }
+    free(encoder->peer_has);
+    encoder->peer_has = NULL;
 }
 
 void
@@ -352,6 +397,9 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (key) {
         memset(encoder->known, 0, encoder->grid.count);
         memset(encoder->lossy, 0, encoder->grid.count * sizeof(encoder->lossy[0]));
+    }
+    if (key && encoder->peer_has != NULL) {
+        believe_peer(encoder, image);
     }
     mark_wanted(encoder, damage, damage_count);
     changed = find_changed(encoder, image, &stats.tiles_compared);

@@ -9,6 +9,7 @@ enum tlv {
     TLV_TILES_ZSTD = 1,
     TLV_PRESENT = 8,
     TLV_FRAGMENTS = 11,
+    TLV_HAVE = 12,
     TLV_MUST_UNDERSTAND = 0x8000,
     TLV_GREASE = 0x0a0a, /* with any bits 12 to 14; see put_grease() */
 };
@@ -116,6 +117,10 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
         vdp_buffer_put_u16(&tlvs, TLV_FRAGMENTS);
         vdp_buffer_put_u16(&tlvs, 0);
     }
+    if ((message->capabilities & VDP_CAP_HAVE) != 0) {
+        vdp_buffer_put_u16(&tlvs, TLV_HAVE);
+        vdp_buffer_put_u16(&tlvs, 0);
+    }
     put_grease(&tlvs, message->nonce);
     if (tlvs.error != 0) {
         vdp_buffer_clear(&tlvs);
@@ -156,6 +161,9 @@ read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
         return size == 0 ? 0 : VDP_ERR_RANGE;
     case TLV_FRAGMENTS:
         *capabilities |= VDP_CAP_FRAGMENTS;
+        return size == 0 ? 0 : VDP_ERR_RANGE;
+    case TLV_HAVE:
+        *capabilities |= VDP_CAP_HAVE;
         return size == 0 ? 0 : VDP_ERR_RANGE;
     default:
         return (id & TLV_MUST_UNDERSTAND) != 0 ? VDP_ERR_CRITICAL : 0;

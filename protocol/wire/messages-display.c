@@ -5,6 +5,7 @@
 
 #define CURSOR_FIXED_SIZE 12u
 #define FRAME_FIXED_SIZE  15u
+#define HAVE_FIXED_SIZE   4u
 
 static bool
 is_valid_shape(const struct vdp_cursor_shape *message)
@@ -239,4 +240,47 @@ vdp_put_refresh(struct vdp_buffer *out)
 {
     vdp_body_begin(out, VDP_REFRESH, 0);
     return out->error;
+}
+
+/* How many digests fit to the size is the codec's matter. */
+static bool
+is_good_have(const struct vdp_have *have)
+{
+    return have->width >= 1 && have->width <= VDP_MAX_SIDE && have->height >= 1 &&
+           have->height <= VDP_MAX_SIDE && have->count >= 1 && have->count <= VDP_MAX_HAVE;
+}
+
+int
+vdp_put_have(struct vdp_buffer *out, const struct vdp_have *message)
+{
+    if (!is_good_have(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_HAVE, HAVE_FIXED_SIZE + (size_t)message->count * 4);
+    vdp_buffer_put_u16(out, message->width);
+    vdp_buffer_put_u16(out, message->height);
+    vdp_buffer_put(out, message->digests, (size_t)message->count * 4);
+    return out->error;
+}
+
+int
+vdp_get_have(const struct vdp_record *record, struct vdp_have *ret_message)
+{
+    struct vdp_have have = {0};
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    have.width = vdp_reader_u16(&reader);
+    have.height = vdp_reader_u16(&reader);
+    have.count = (uint32_t)(reader.left / 4);
+    have.digests = vdp_reader_bytes(&reader, (size_t)have.count * 4);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_good_have(&have)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = have;
+    }
+    return error;
 }

@@ -33,6 +33,7 @@
 #define VDP_MAX_BUTTON  5u
 #define VDP_MIN_SCALE   30u /* SET_SIZE, in 1/120: a quarter */
 #define VDP_MAX_SCALE   1200u
+#define VDP_MAX_HAVE    10240u /* digests in HAVE; more than any surface has tiles */
 
 enum vdp_type {
 #define VDP_MESSAGE(NAME, name, number, direction, state, channel, max_body) VDP_##NAME = number,
@@ -86,6 +87,7 @@ enum vdp_capability {
     VDP_CAP_TILES_ZSTD = 1u << 0, /* TLV 1: windowLog u8 */
     VDP_CAP_PRESENT = 1u << 1,    /* TLV 8: present times in ACK */
     VDP_CAP_FRAGMENTS = 1u << 7,  /* TLV 11: puts fragments together */
+    VDP_CAP_HAVE = 1u << 8,       /* TLV 12: HAVE follows at once */
 };
 struct vdp_goaway {
     uint8_t reason;
@@ -159,6 +161,11 @@ struct vdp_ack {
     uint16_t present;
     uint8_t queued;
 }; /* times in 1/8 ms, saturating */
+struct vdp_have {
+    uint16_t width, height; /* of the picture that the client still shows */
+    uint32_t count;         /* digests, one a tile */
+    const uint8_t *digests; /* count * 4 bytes, little endian; for the codec */
+};
 
 /* vdp_put_NAME appends a whole record; vdp_get_NAME decodes a body. */
 int vdp_put_ticket(struct vdp_buffer *out, const struct vdp_token *message);
@@ -198,6 +205,8 @@ int vdp_get_frame(const struct vdp_record *record, struct vdp_frame *ret_message
 int vdp_put_ack(struct vdp_buffer *out, const struct vdp_ack *message);
 int vdp_get_ack(const struct vdp_record *record, struct vdp_ack *ret_message);
 int vdp_put_refresh(struct vdp_buffer *out);
+int vdp_put_have(struct vdp_buffer *out, const struct vdp_have *message);
+int vdp_get_have(const struct vdp_record *record, struct vdp_have *ret_message);
 int vdp_get_empty(const struct vdp_record *record); /* RELEASE_ALL and REFRESH: no body */
 int vdp_put_json(struct vdp_buffer *out, const char *text, size_t size);
 

@@ -50,6 +50,8 @@ try_decode(const struct vdp_record *record, struct vdp_buffer *out)
         TRY(frame, vdp_frame)
     case VDP_ACK:
         TRY(ack, vdp_ack)
+    case VDP_HAVE:
+        TRY(have, vdp_have)
     case VDP_RELEASE_ALL:
     case VDP_REFRESH:
         (void)vdp_get_empty(record);

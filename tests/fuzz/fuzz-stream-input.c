@@ -64,6 +64,15 @@ TAKE(wheel, vdp_wheel)
 TAKE(set_size, vdp_set_size)
 
 static void
+take_have(const struct vdp_have *have, void *user_data)
+{
+    struct state *state = user_data;
+
+    assert(state->live && have->count >= 1 && have->count <= VDP_MAX_HAVE);
+    state->events += have->digests[have->count * 4 - 1];
+}
+
+static void
 take_bare(void *user_data)
 {
     assert(((struct state *)user_data)->live);
@@ -89,6 +98,7 @@ static const struct streamer_inbound_events events = {
     .set_size = take_set_size,
     .ack = take_ack,
     .refresh = take_bare,
+    .have = take_have,
 };
 
 int

@@ -54,6 +54,7 @@ make_messages(void)
     (void)vdp_put_frame(&all, &(struct vdp_frame){1, 2, 3, 1, VDP_FRAME_KEY, rgba, 4});
     (void)vdp_put_ack(&all, &(struct vdp_ack){1, 2, 3, 0});
     (void)vdp_put_refresh(&all);
+    (void)vdp_put_have(&all, &(struct vdp_have){130, 64, 3, rgba});
     (void)vdp_put_json(&all, "{\"type\":\"x\"}", 12);
     if (all.error != 0) {
         abort();

@@ -17,6 +17,7 @@ struct fixture {
     unsigned resized, decoded;
     int error;
     struct client_frame last;
+    struct vdp_have have; /* without its digests */
     bool free_it;
 };
 
@@ -43,7 +44,17 @@ canvas_decoded(const struct client_frame *frame, int error, void *user_data)
     }
 }
 
-static const struct client_canvas_events events = {canvas_resized, canvas_decoded};
+static void
+canvas_digested(const struct vdp_have *have, void *user_data)
+{
+    struct fixture *fixture = user_data;
+
+    fixture->have = *have;
+    fixture->have.digests = NULL;
+}
+
+static const struct client_canvas_events events = {
+    .resized = canvas_resized, .decoded = canvas_decoded, .digested = canvas_digested};
 
 static void
 fixture_set_up(struct fixture *fixture, const void *data)
@@ -229,6 +240,23 @@ test_flood(struct fixture *fixture, const void *data)
     g_free(ops);
 }
 
+/* Nothing is said of no picture; afterwards a digest a tile, in order with the frames. */
+static void
+test_digests(struct fixture *fixture, const void *data)
+{
+    (void)data;
+    client_canvas_digest(fixture->canvas);
+    start(fixture);
+    g_assert_cmpuint(fixture->have.count, ==, 0);
+    client_canvas_digest(fixture->canvas);
+    while (fixture->have.count == 0)
+        g_main_context_iteration(fixture->context, TRUE);
+    g_assert_cmpuint(fixture->have.width, ==, WIDTH);
+    g_assert_cmpuint(fixture->have.height, ==, HEIGHT);
+    g_assert_cmpuint(fixture->have.count, ==,
+                     ((WIDTH + VDP_TILE - 1) / VDP_TILE) * ((HEIGHT + VDP_TILE - 1) / VDP_TILE));
+}
+
 static void
 test_freed_inside(struct fixture *fixture, const void *data)
 {
@@ -254,6 +282,7 @@ main(int argc, char **argv)
         {"/canvas/frames-of-an-earlier-stream-are-shown-not-told", test_detached},
         {"/canvas/nonsense-leaves-the-picture", test_nonsense},
         {"/canvas/a-flood-is-refused", test_flood},
+        {"/canvas/digests-what-it-shows", test_digests},
         {"/canvas/may-be-freed-by-its-event", test_freed_inside},
     };
     size_t i;

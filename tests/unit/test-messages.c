@@ -49,6 +49,8 @@ MESSAGE(surface, struct vdp_surface, .id = 1, .width = 8192, .height = 4320)
 MESSAGE(frame, struct vdp_frame, .id = 77, .input_serial = 3, .capture_us = 4, .surface = 1,
         .flags = VDP_FRAME_KEY, .ops = (const uint8_t *)"ops", .ops_size = 3)
 MESSAGE(ack, struct vdp_ack, .frame = 77, .decode = 1, .present = 65535, .queued = 2)
+MESSAGE(have, struct vdp_have, .width = 65, .height = 64, .count = 2,
+        .digests = (const uint8_t *)"digests!")
 
 static const struct message_case cases[] = {
     {"ticket", put_ticket, again_ticket, false},
@@ -67,6 +69,7 @@ static const struct message_case cases[] = {
     {"surface", put_surface, again_surface, false},
     {"frame", put_frame, again_frame, true},
     {"ack", put_ack, again_ack, false},
+    {"have", put_have, again_have, true},
 };
 
 static struct vdp_record
@@ -181,6 +184,27 @@ poke(size_t index, size_t offset, uint64_t value, size_t size, int expected)
     g_assert_cmpint(cases[index].again(&record, &unused), ==, expected);
     vdp_buffer_clear(&bytes);
     vdp_buffer_clear(&unused);
+}
+
+static void
+test_have_names_whole_digests_of_a_surface(void)
+{
+    static const uint8_t bytes[4 * (VDP_MAX_HAVE + 1)] = {1, 0, 1, 0};
+    struct vdp_record record = {.type = VDP_HAVE, .body = bytes, .size = 4};
+    struct vdp_have have;
+
+    g_assert_cmpint(vdp_get_have(&record, &have), ==, VDP_ERR_RANGE); /* none */
+    record.size = 7;
+    g_assert_cmpint(vdp_get_have(&record, &have), ==, VDP_ERR_TRAILING);
+    record.size = 3;
+    g_assert_cmpint(vdp_get_have(&record, &have), ==, VDP_ERR_TRUNCATED);
+    record.size = 4 + 4 * VDP_MAX_HAVE;
+    g_assert_cmpint(vdp_get_have(&record, &have), ==, 0);
+    g_assert_cmpuint(have.count, ==, VDP_MAX_HAVE);
+    g_assert_cmpuint(record.size, ==, vdp_message_find(VDP_HAVE)->max_body);
+    record.body = bytes + 4; /* 0x0 */
+    record.size = 8;
+    g_assert_cmpint(vdp_get_have(&record, &have), ==, VDP_ERR_RANGE);
 }
 
 static void
@@ -362,6 +386,8 @@ main(int argc, char **argv)
     g_test_add_func("/messages/one-byte-short-or-long-is-refused",
                     test_one_byte_short_or_long_is_refused);
     g_test_add_func("/messages/fixed-parts-are-whole", test_fixed_parts_are_whole);
+    g_test_add_func("/messages/have-names-whole-digests-of-a-surface",
+                    test_have_names_whole_digests_of_a_surface);
     g_test_add_func("/messages/fields-out-of-range-are-refused",
                     test_fields_out_of_range_are_refused);
     g_test_add_func("/messages/encoders-refuse-what-decoders-would",
