@@ -11,7 +11,7 @@
 /* What the thread is asked to do and, on its way back, what became of it. */
 struct job {
     uint64_t owner; /* of the events at the time of asking */
-    enum { JOB_FRAME, JOB_RESIZE, JOB_DIGEST } kind;
+    enum { JOB_FRAME, JOB_RESIZE, JOB_DIGEST, JOB_RENEW } kind;
     uint16_t width, height;
     GByteArray *digests;
     struct client_frame frame;
@@ -34,6 +34,11 @@ struct client_canvas {
     GQueue done;
     bool stop;
 
+    GMutex painting; /* held while the painter is called; of everything in this part */
+    const struct client_painter *painter;
+    void *painter_data;
+    bool pieces;
+
     GSource *source; /* ready when there are results */
     struct client_cells cells;
     uint64_t owner;
@@ -54,6 +59,23 @@ job_free(void *data)
     g_free(job);
 }
 
+/* Returns whether pieces are wanted; sets painted_us to when the painter had shown it, or 0. */
+static bool
+canvas_paint(struct client_canvas *canvas, const struct vdp_image *image, const uint32_t *tiles,
+             size_t count, int64_t *ret_painted_us)
+{
+    bool painted = false;
+    bool pieces;
+
+    g_mutex_lock(&canvas->painting);
+    if (canvas->painter)
+        painted = canvas->painter->paint(image, tiles, count, canvas->painter_data);
+    pieces = canvas->pieces || !painted;
+    g_mutex_unlock(&canvas->painting);
+    *ret_painted_us = painted ? vd_monotonic_us() : 0;
+    return pieces;
+}
+
 static void
 job_resize(struct job *job, struct vdp_decoder *decoder)
 {
@@ -67,8 +89,9 @@ job_resize(struct job *job, struct vdp_decoder *decoder)
 }
 
 static void
-job_decode(struct job *job, struct vdp_decoder *decoder)
+job_decode(struct client_canvas *canvas, struct job *job)
 {
+    struct vdp_decoder *decoder = canvas->decoder;
     int64_t start_us = vd_monotonic_us();
     struct vdp_rect dirty;
     struct vdp_image image;
@@ -76,16 +99,29 @@ job_decode(struct job *job, struct vdp_decoder *decoder)
     size_t count = 0;
 
     job->error = vdp_decoder_frame(decoder, job->ops, job->size, job->frame.key, &dirty);
+    job->frame.decoded_us = vd_monotonic_us();
+    job->frame.decode_us = (unsigned)(job->frame.decoded_us - start_us);
     if (job->error == 0) {
         image = vdp_decoder_image(decoder);
         tiles = vdp_decoder_dirty_tiles(decoder, &count);
-        job->pieces = client_pieces_cut(&image, tiles, count);
-        job->frame.pieces = job->pieces->len;
+        if (count > 0 && canvas_paint(canvas, &image, tiles, count, &job->frame.painted_us))
+            job->pieces = client_pieces_cut(&image, tiles, count);
+        job->frame.pieces = job->pieces ? job->pieces->len : 0;
+        job->frame.painted = job->frame.painted_us != 0;
         job->frame.wrong = vdp_decoder_verdict(decoder) == VDP_VERDICT_WRONG;
     }
     g_clear_pointer(&job->ops, g_free);
-    job->frame.decoded_us = vd_monotonic_us();
-    job->frame.decode_us = (unsigned)(job->frame.decoded_us - start_us);
+}
+
+static void
+job_renew(struct client_canvas *canvas, struct job *job)
+{
+    struct vdp_image image = vdp_decoder_image(canvas->decoder);
+
+    if (image.width == 0)
+        return;
+    (void)canvas_paint(canvas, &image, NULL, 0, &job->frame.painted_us);
+    job->pieces = client_pieces_cut(&image, NULL, 0);
 }
 
 static void
@@ -120,8 +156,10 @@ canvas_thread(void *data)
             job_resize(job, canvas->decoder);
         else if (job->kind == JOB_DIGEST)
             job_digest(job, canvas->decoder);
+        else if (job->kind == JOB_RENEW)
+            job_renew(canvas, job);
         else
-            job_decode(job, canvas->decoder);
+            job_decode(canvas, job);
         g_mutex_lock(&canvas->lock);
         canvas->todo_bytes -= job->size;
         g_queue_push_tail(&canvas->done, job);
@@ -143,6 +181,7 @@ canvas_unref(struct client_canvas *canvas)
     g_source_unref(canvas->source);
     g_main_context_unref(canvas->context);
     g_mutex_clear(&canvas->lock);
+    g_mutex_clear(&canvas->painting);
     g_cond_clear(&canvas->wake);
     g_free(canvas);
 }
@@ -173,7 +212,9 @@ canvas_tell(struct client_canvas *canvas, const struct job *job)
         events->resized(job->error, canvas->user_data);
     else if (events && job->kind == JOB_DIGEST)
         canvas_tell_digests(job, events, canvas->user_data);
-    else if (events)
+    else if (job->kind == JOB_RENEW && canvas->painter)
+        canvas->painter->renewed(canvas->painter_data);
+    else if (events && job->kind == JOB_FRAME)
         events->decoded(&job->frame, job->error, canvas->user_data);
 }
 
@@ -217,6 +258,7 @@ client_canvas_new(GMainContext *context)
     canvas->decoder = vdp_decoder_new();
     g_assert(canvas->decoder);
     g_mutex_init(&canvas->lock);
+    g_mutex_init(&canvas->painting);
     g_cond_init(&canvas->wake);
     g_queue_init(&canvas->todo);
     g_queue_init(&canvas->done);
@@ -296,6 +338,26 @@ client_canvas_frame(struct client_canvas *canvas, const struct client_frame *fra
     job->size = size;
     job->ops = g_memdup2(ops, size);
     return canvas_ask(canvas, job);
+}
+
+void
+client_canvas_set_painter(struct client_canvas *canvas, const struct client_painter *painter,
+                          void *user_data, bool pieces)
+{
+    g_mutex_lock(&canvas->painting);
+    canvas->painter = painter;
+    canvas->painter_data = user_data;
+    canvas->pieces = pieces;
+    g_mutex_unlock(&canvas->painting);
+}
+
+void
+client_canvas_renew(struct client_canvas *canvas)
+{
+    struct job *job = g_malloc0(sizeof(*job));
+
+    job->kind = JOB_RENEW;
+    (void)canvas_ask(canvas, job);
 }
 
 void

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "client/native/direct.h"
+
 #define MAX_AHEAD_US (50 * 1000) /* a prediction further off than that is none */
 
 struct placement {
@@ -29,10 +31,11 @@ struct _ClientPicture {
     struct placement placed; /* of the nodes in shown */
     bool fit;
     bool stale;
-    bool unpresented;            /* a frame that is not on the screen */
-    bool drawn;                  /* it is in what is being painted */
-    double pointer_x, pointer_y; /* for moving about in a picture larger than the window */
-    GdkFrameClock *clock;        /* while realized */
+    bool unpresented;             /* a frame that is not on the screen */
+    bool drawn;                   /* it is in what is being painted */
+    double pointer_x, pointer_y;  /* for moving about in a picture larger than the window */
+    GdkFrameClock *clock;         /* while realized */
+    struct client_direct *direct; /* while realized with a session; NULL: GTK alone draws */
     gulong after_paint;
     client_picture_resized_fn resized;
     void *user_data;
@@ -212,6 +215,37 @@ picture_present(ClientPicture *self, int64_t shown_us)
         client_stream_presented(client_session_stream(self->session), shown_us);
 }
 
+static void
+picture_renewed(void *user_data)
+{
+    gtk_widget_queue_draw(GTK_WIDGET(user_data));
+}
+
+/* Somebody who paints past GTK must know where, and what GTK has drawn over it. */
+static void
+picture_follow(ClientPicture *self)
+{
+    const struct client_cells *cells = picture_cells(self);
+    struct placement place = {0};
+    bool wanted = cells && self->width > 0 && cells->width == self->width &&
+                  cells->height == self->height && !self->stale;
+
+    if (wanted) {
+        place = picture_place(self);
+        wanted = place.zoom * place.scale == 1.0;
+    }
+    client_direct_follow(self->direct, place.x, place.y, self->width, self->height, wanted);
+}
+
+static void
+picture_set_direct(ClientPicture *self)
+{
+    g_clear_pointer(&self->direct, client_direct_free);
+    if (self->session && self->clock)
+        self->direct = client_direct_new(GTK_WIDGET(self), client_session_canvas(self->session),
+                                         picture_renewed, self);
+}
+
 /* The frame is with the display server now; the clock may know when light comes out. */
 static void
 picture_after_paint(GdkFrameClock *clock, void *user_data)
@@ -221,6 +255,7 @@ picture_after_paint(GdkFrameClock *clock, void *user_data)
     int64_t now_us = g_get_monotonic_time();
     int64_t shown_us = 0;
 
+    picture_follow(self);
     if (!self->drawn)
         return;
     if (timings)
@@ -239,6 +274,7 @@ picture_realize(GtkWidget *widget)
     self->clock = g_object_ref(gtk_widget_get_frame_clock(widget));
     self->after_paint =
         g_signal_connect(self->clock, "after-paint", G_CALLBACK(picture_after_paint), self);
+    picture_set_direct(self);
 }
 
 static void
@@ -248,6 +284,7 @@ picture_unrealize(GtkWidget *widget)
 
     g_clear_signal_handler(&self->after_paint, self->clock);
     g_clear_object(&self->clock);
+    picture_set_direct(self);
     GTK_WIDGET_CLASS(client_picture_parent_class)->unrealize(widget);
 }
 
@@ -307,6 +344,7 @@ client_picture_set_session(ClientPicture *self, struct client_session *session)
     self->session = session;
     if (!session)
         self->resized = NULL;
+    picture_set_direct(self);
     client_picture_surface(self);
 }
 
@@ -328,8 +366,10 @@ client_picture_surface(ClientPicture *self)
 void
 client_picture_frame(ClientPicture *self, const struct client_frame *frame)
 {
-    if (frame->pieces == 0 && !self->unpresented) {
-        picture_present(self, 0);
+    if (frame->painted && frame->pieces > 0)
+        gtk_widget_queue_draw(GTK_WIDGET(self)); /* what shines through GTK's parts */
+    if (frame->painted || (frame->pieces == 0 && !self->unpresented)) {
+        picture_present(self, frame->painted_us);
         return;
     }
     self->unpresented = true;

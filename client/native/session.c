@@ -469,6 +469,12 @@ client_session_cells(const struct client_session *session)
     return client_canvas_cells(session->canvas);
 }
 
+struct client_canvas *
+client_session_canvas(const struct client_session *session)
+{
+    return session->canvas;
+}
+
 const struct client_cursor *
 client_session_cursor(const struct client_session *session)
 {

@@ -71,6 +71,8 @@ const char *client_session_pool(const struct client_session *session);
 
 /* The picture, zero-sized before the first surface. */
 const struct client_cells *client_session_cells(const struct client_session *session);
+/* The same picture as it is decoded: lives as long as the session. */
+struct client_canvas *client_session_canvas(const struct client_session *session);
 const struct client_cursor *client_session_cursor(const struct client_session *session);
 /* The stream for input and client_stream_presented(); NULL when there is none. */
 struct client_stream *client_session_stream(const struct client_session *session);

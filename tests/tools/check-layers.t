@@ -34,7 +34,7 @@ my @third_party = (
     [qr{^png\.h},                       'client/native/png'],
     [qr{^(zstd|xxhash|turbojpeg)},      'protocol/codec/'],
     [qr{^(spice|channel-)},             'hostd/streamer/capture-spice', 'hostd/streamer/spice-'],
-    [qr{^(xcb|X11)/},                   'hostd/streamer/capture-x11', 'hostd/streamer/x11-'],
+    [qr{^(xcb|X11)/},                   'hostd/streamer/capture-x11', 'hostd/streamer/x11-', 'client/native/paint'],
     [qr{^gst/},                         'hostd/streamer/', 'client/native/'],
     [qr{^seccomp\.h},                   'protocol/', 'broker/', 'hostd/'],
     [qr{^jansson\.h},                   'protocol/link/', 'broker/', 'hostd/', 'client/'],

@@ -7,20 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xcb/xcb.h>
 #include <xcb/xfixes.h>
 
 #include "tests/unit/streamer-fixture.h"
+#include "tests/unit/xvfb.h"
 
 #define WIDTH  320
 #define HEIGHT 240
 
 struct fixture {
     pid_t server;
-    char display[16];
+    char display[XVFB_NAME];
     xcb_connection_t *connection; /* of the application */
     xcb_screen_t *screen;
     xcb_gcontext_t gc;
@@ -34,44 +34,6 @@ struct fixture {
     GString *events;
     const char *wanted;
 };
-
-/* False when there is no Xvfb. */
-static bool
-start_server(struct fixture *fixture, const char *screen)
-{
-    int ends[2];
-    char number[8] = {0};
-    char text[8];
-    ssize_t size = 0;
-
-    if (pipe(ends) < 0) {
-        return false;
-    }
-    snprintf(text, sizeof(text), "%d", ends[1]);
-    fixture->server = fork();
-    if (fixture->server == 0) {
-        close(ends[0]);
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when a test fails */
-        if (freopen("/dev/null", "w", stderr) != NULL) {
-            execlp("Xvfb", "Xvfb", "-displayfd", text, "-screen", "0", screen, "-nolisten", "tcp",
-                   "-noreset", (char *)NULL);
-        }
-        _exit(127);
-    }
-    close(ends[1]);
-    while (size < (ssize_t)sizeof(number) - 1 && memchr(number, '\n', (size_t)size) == NULL) {
-        ssize_t got = read(ends[0], number + size, sizeof(number) - 1 - (size_t)size);
-
-        if (got <= 0) {
-            break;
-        }
-        size += got;
-    }
-    close(ends[0]);
-    number[strcspn(number, "\n")] = '\0';
-    snprintf(fixture->display, sizeof(fixture->display), ":%s", number);
-    return size > 0;
-}
 
 static void
 note_changed(void *user_data)
@@ -95,8 +57,8 @@ set_up(struct fixture *fixture, const char *screen)
 {
     memset(fixture, 0, sizeof(*fixture));
     fixture->events = g_string_new("");
-    if (!start_server(fixture, screen)) {
-        waitpid(fixture->server, NULL, 0);
+    fixture->server = xvfb_start(screen, fixture->display);
+    if (fixture->server < 0) {
         g_string_free(fixture->events, TRUE);
         g_test_skip("there is no Xvfb");
         return false;
