@@ -26,8 +26,9 @@ struct vdp_decoder {
     uint8_t *pixels; /* owned; B G R X without gaps between rows */
     uint32_t *dirty; /* owned; tiles of the last frame, rising */
     uint32_t dirty_count;
-    uint8_t *marks; /* owned; per tile: enum mark of this frame */
-    uint32_t *list; /* owned; tiles of a ZTILES: number << 1 | predicted */
+    uint8_t *marks;         /* owned; per tile: enum mark of this frame */
+    uint32_t *list;         /* owned; tiles of a ZTILES or PATCH: number << 1 | predicted */
+    struct vdp_rect *parts; /* owned; what of these tiles is sent, in the picture */
     struct vdp_received cache;
     bool needs_key;
     enum vdp_verdict verdict; /* of the last frame */
@@ -61,6 +62,7 @@ vdp_decoder_free(struct vdp_decoder *decoder)
         free(decoder->dirty);
         free(decoder->marks);
         free(decoder->list);
+        free(decoder->parts);
         vdp_received_free_all(&decoder->cache);
         (void)ZSTD_freeDCtx(decoder->stream);
         free(decoder);
@@ -92,6 +94,7 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     uint8_t *pixels;
     uint32_t *dirty;
     uint32_t *list;
+    struct vdp_rect *parts;
     uint8_t *marks;
     int error = vdp_grid_set(&grid, width, height);
 
@@ -101,11 +104,13 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     pixels = calloc((size_t)width * height, 4);
     dirty = calloc(grid.count, sizeof(dirty[0]));
     list = calloc(grid.count, sizeof(list[0]));
+    parts = calloc(grid.count, sizeof(parts[0]));
     marks = calloc(grid.count, 1);
-    if (pixels == NULL || dirty == NULL || list == NULL || marks == NULL) {
+    if (pixels == NULL || dirty == NULL || list == NULL || parts == NULL || marks == NULL) {
         free(pixels);
         free(dirty);
         free(list);
+        free(parts);
         free(marks);
         return VDP_ERR_NOMEM;
     }
@@ -113,10 +118,12 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     free(decoder->pixels);
     free(decoder->dirty);
     free(decoder->list);
+    free(decoder->parts);
     free(decoder->marks);
     decoder->pixels = pixels;
     decoder->dirty = dirty;
     decoder->list = list;
+    decoder->parts = parts;
     decoder->marks = marks;
     decoder->dirty_count = 0;
     decoder->grid = grid;
@@ -186,9 +193,29 @@ mark_tile(struct vdp_decoder *decoder, uint32_t tile)
     return 0;
 }
 
-/* Reads the tiles of a ZTILES into list. */
+/* Cuts rect to the part of it that a patch names. */
 static int
-read_list(struct vdp_decoder *decoder, struct vdp_reader *reader, uint32_t *ret_count)
+read_part(struct vdp_reader *reader, struct vdp_rect *rect)
+{
+    uint32_t x = vdp_reader_u8(reader);
+    uint32_t y = vdp_reader_u8(reader);
+    uint32_t width = vdp_reader_u8(reader) + 1u;
+    uint32_t height = vdp_reader_u8(reader) + 1u;
+
+    if (reader->error != 0) {
+        return reader->error;
+    }
+    if (x + width > rect->width || y + height > rect->height) {
+        return VDP_ERR_RANGE;
+    }
+    *rect = (struct vdp_rect){(uint16_t)(rect->x + x), (uint16_t)(rect->y + y), (uint16_t)width,
+                              (uint16_t)height};
+    return 0;
+}
+
+/* Reads the tiles of a ZTILES or PATCH into list and parts. */
+static int
+read_list(struct vdp_decoder *decoder, struct vdp_reader *reader, bool patches, uint32_t *ret_count)
 {
     uint32_t count = vdp_varint_get(reader);
     uint32_t tile = UINT32_MAX;
@@ -210,14 +237,40 @@ read_list(struct vdp_decoder *decoder, struct vdp_reader *reader, uint32_t *ret_
             return error;
         }
         decoder->list[i] = tile << 1 | (value & 1);
+        decoder->parts[i] = vdp_grid_rect(&decoder->grid, tile);
+        error = patches ? read_part(reader, &decoder->parts[i]) : 0;
+        if (error != 0) {
+            return error;
+        }
     }
     *ret_count = count;
     return 0;
 }
 
+/* What a tile shows now enters the cache. */
 static int
-decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+remember_tile(struct vdp_decoder *decoder, uint32_t tile)
 {
+    struct vdp_rect rect = vdp_grid_rect(&decoder->grid, tile);
+    size_t stride = decoder->grid.width * (size_t)4;
+    const uint8_t *from = decoder->pixels + rect.y * stride + rect.x * 4u;
+    uint8_t *slot = vdp_received_insert(&decoder->cache, rect.width, rect.height);
+    uint32_t row;
+
+    if (slot == NULL) {
+        return VDP_ERR_NOMEM;
+    }
+    for (row = 0; row < rect.height; row++) {
+        memcpy(slot + (size_t)row * rect.width * 4, from + row * stride, rect.width * 4u);
+    }
+    return 0;
+}
+
+/* Tiles, or parts of them. */
+static int
+decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size, bool patches)
+{
+    uint8_t pixels[VDP_TILE * VDP_TILE * 4];
     uint32_t count = 0;
     uint32_t i;
     struct vdp_reader reader;
@@ -225,30 +278,28 @@ decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
     int error;
 
     vdp_reader_init(&reader, body, size);
-    error = read_list(decoder, &reader, &count);
+    error = read_list(decoder, &reader, patches, &count);
     if (error != 0) {
         return error;
     }
     in = (ZSTD_inBuffer){reader.at, reader.left, 0};
     for (i = 0; i < count; i++) {
-        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, decoder->list[i] >> 1);
-        size_t pixels = (size_t)rect.width * rect.height;
-        uint8_t *slot;
+        const struct vdp_rect *part = &decoder->parts[i];
 
-        error = decompress_tile(decoder, &in, pixels * 3);
+        error = decompress_tile(decoder, &in, (size_t)part->width * part->height * 3);
         if (error != 0) {
             return error;
         }
-        slot = vdp_received_insert(&decoder->cache, rect.width, rect.height);
-        if (slot == NULL) {
-            return VDP_ERR_NOMEM;
-        }
         if ((decoder->list[i] & 1) != 0) {
-            vdp_unpredict(slot, decoder->staging, rect.width, rect.height);
+            vdp_unpredict(pixels, decoder->staging, part->width, part->height);
         } else {
-            vdp_pixel_ops()->unpack(slot, decoder->staging, pixels);
+            vdp_pixel_ops()->unpack(pixels, decoder->staging, (size_t)part->width * part->height);
         }
-        place_tile(decoder, &rect, slot);
+        place_tile(decoder, part, pixels);
+        error = remember_tile(decoder, decoder->list[i] >> 1);
+        if (error != 0) {
+            return error;
+        }
     }
     return finish_block(decoder, &in);
 }
@@ -418,7 +469,9 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             (void)ZSTD_DCtx_reset(decoder->stream, ZSTD_reset_session_only);
             vdp_received_clear(&decoder->cache);
         } else if (kind == VDP_OP_ZTILES) {
-            error = decode_tiles(decoder, body, body_size);
+            error = decode_tiles(decoder, body, body_size, false);
+        } else if (kind == VDP_OP_PATCH) {
+            error = decode_tiles(decoder, body, body_size, true);
         } else if (kind == VDP_OP_COPY) {
             error = decode_copies(decoder, body, body_size);
         } else if (kind == VDP_OP_JPEG) {

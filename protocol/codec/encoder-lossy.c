@@ -245,6 +245,7 @@ vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer
     count = smaller(count, limit);
     for (tile = 0; tile < count; tile++) {
         encoder->changed[tile] = (uint16_t)encoder->hashes[tile];
+        encoder->patches[encoder->changed[tile]].height = 0; /* all of it is inexact */
     }
     qsort(encoder->changed, count, sizeof(encoder->changed[0]), compare_tiles);
     left = vdp_encoder_put_tiles(encoder, &image, count, out, start, &hits);

@@ -17,15 +17,21 @@
  */
 #define VDP_MAX_FRAME (48u * 1024u * 1024u)
 
+/* A part of a tile, in its own pixels. */
+struct vdp_patch {
+    uint8_t x, y, width, height;
+};
+
 struct vdp_encoder {
     ZSTD_CCtx *stream; /* owned; one compressed stream from RESET to RESET */
     struct vdp_grid grid;
-    uint8_t *shadow;   /* owned; what the peer shows, B G R 255 without gaps between rows */
-    uint8_t *known;    /* owned; per tile: 1 when the peer has it as in shadow */
-    uint8_t *wanted;   /* owned; per tile: 1 when this frame must look at it */
-    uint16_t *changed; /* owned; tiles to be sent, rising */
-    uint64_t *hashes;  /* owned; of the tiles in changed */
-    uint8_t *smooth;   /* owned; per tile: 1 when it was last sent predicted */
+    uint8_t *shadow;           /* owned; what the peer shows, B G R 255 without gaps between rows */
+    uint8_t *known;            /* owned; per tile: 1 when the peer has it as in shadow */
+    uint8_t *wanted;           /* owned; per tile: 1 when this frame must look at it */
+    uint16_t *changed;         /* owned; tiles to be sent, rising */
+    uint64_t *hashes;          /* owned; of the tiles in changed */
+    uint8_t *smooth;           /* owned; per tile: 1 when it was last sent predicted */
+    struct vdp_patch *patches; /* owned; per tile: the part that changed; height 0: all of it */
     bool needs_key;
     bool digest_asked;
     bool strict;
@@ -50,6 +56,12 @@ bool vdp_encoder_put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out)
  */
 int vdp_encoder_put_lossy(struct vdp_encoder *encoder, const struct vdp_image *image,
                           uint32_t count, struct vdp_buffer *out);
+/*
+ * For the first count tiles of encoder->changed, which are not in the shadow yet: finds out which
+ * are better sent as patches of what the peer shows.
+ */
+void vdp_encoder_find_patches(struct vdp_encoder *encoder, const struct vdp_image *image,
+                              uint32_t count);
 /* Marks as lossy what a copy brings from lossy places. */
 void vdp_encoder_carry_lossy(struct vdp_encoder *encoder, const struct vdp_copy *copy);
 

@@ -40,6 +40,24 @@ shadow_at(struct vdp_encoder *encoder, const struct vdp_rect *rect)
     return encoder->shadow + ((size_t)rect->y * encoder->grid.width + rect->x) * 4;
 }
 
+/* Whether what is sent of encoder->tile, which has no gaps, is better predicted. */
+static bool
+part_is_smooth(const struct vdp_encoder *encoder, uint32_t tile, uint32_t width, uint32_t height)
+{
+    const struct vdp_patch *patch = &encoder->patches[tile];
+    uint32_t repeats = 0;
+    uint32_t row;
+
+    if (patch->height == 0) {
+        return vdp_is_smooth(encoder->tile, width, height);
+    }
+    for (row = 0; row < patch->height; row++) {
+        repeats += vdp_pixel_ops()->count_repeats(
+            encoder->tile + ((size_t)(patch->y + row) * width + patch->x) * 4, patch->width);
+    }
+    return patch->width > 1 && repeats * 8 < (uint32_t)patch->width * patch->height;
+}
+
 /* Brings a tile into the shadow, classifies it and returns its hash, which its width is part of. */
 static uint64_t
 take_tile(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t tile)
@@ -57,29 +75,28 @@ take_tile(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t t
         fresh += image->stride;
         old += (size_t)encoder->grid.width * 4;
     }
-    encoder->smooth[tile] = vdp_is_smooth(encoder->tile, rect.width, rect.height);
+    encoder->smooth[tile] = part_is_smooth(encoder, tile, rect.width, rect.height);
     return XXH3_64bits_withSeed(encoder->tile, (size_t)(to - encoder->tile),
                                 encoder->seed + rect.width);
 }
 
-/* Fetches a tile from the shadow and makes it ready for zstd. */
+/* Fetches pixels from the shadow and makes them ready for zstd. */
 static size_t
-stage_tile(struct vdp_encoder *encoder, uint32_t tile)
+stage(struct vdp_encoder *encoder, const struct vdp_rect *rect, bool predicted)
 {
-    struct vdp_rect rect = vdp_grid_rect(&encoder->grid, tile);
-    const uint8_t *from = shadow_at(encoder, &rect);
+    const uint8_t *from = shadow_at(encoder, rect);
     uint32_t row;
 
-    for (row = 0; row < rect.height; row++) {
-        memcpy(encoder->tile + (size_t)row * rect.width * 4, from, rect.width * 4u);
+    for (row = 0; row < rect->height; row++) {
+        memcpy(encoder->tile + (size_t)row * rect->width * 4, from, rect->width * 4u);
         from += (size_t)encoder->grid.width * 4;
     }
-    if (encoder->smooth[tile]) {
-        vdp_predict(encoder->staging, encoder->tile, rect.width, rect.height);
+    if (predicted) {
+        vdp_predict(encoder->staging, encoder->tile, rect->width, rect->height);
     } else {
-        vdp_pixel_ops()->pack(encoder->staging, encoder->tile, (size_t)rect.width * rect.height);
+        vdp_pixel_ops()->pack(encoder->staging, encoder->tile, (size_t)rect->width * rect->height);
     }
-    return (size_t)rect.width * rect.height * 3;
+    return (size_t)rect->width * rect->height * 3;
 }
 
 static int
@@ -143,17 +160,22 @@ put_hits(struct vdp_encoder *encoder, uint32_t count, struct vdp_buffer *out)
     return (int)left;
 }
 
-/* Moves up to MAX_BATCH tiles that differ from each other to batch, and enters them in the cache.
+/*
+ * Moves up to MAX_BATCH tiles that differ from each other to batch, either patches or whole ones,
+ * and enters them in the cache.
  */
 static uint32_t
-gather_batch(struct vdp_encoder *encoder, uint32_t *count, uint16_t batch[MAX_BATCH])
+gather_batch(struct vdp_encoder *encoder, uint32_t *count, bool patches, uint16_t batch[MAX_BATCH])
 {
     uint32_t gathered = 0;
     uint32_t left = 0;
     uint32_t i;
 
     for (i = 0; i < *count; i++) {
-        if (gathered < MAX_BATCH && vdp_sent_find(&encoder->sent, encoder->hashes[i]) < 0) {
+        bool is_patch = encoder->patches[encoder->changed[i]].height > 0;
+
+        if (gathered < MAX_BATCH && is_patch == patches &&
+            vdp_sent_find(&encoder->sent, encoder->hashes[i]) < 0) {
             vdp_sent_insert(&encoder->sent, encoder->hashes[i]);
             batch[gathered++] = encoder->changed[i];
         } else {
@@ -165,11 +187,38 @@ gather_batch(struct vdp_encoder *encoder, uint32_t *count, uint16_t batch[MAX_BA
     return gathered;
 }
 
+/* What of a tile is sent, in the picture. */
+static struct vdp_rect
+sent_rect(const struct vdp_encoder *encoder, uint32_t tile)
+{
+    const struct vdp_patch *patch = &encoder->patches[tile];
+    struct vdp_rect rect = vdp_grid_rect(&encoder->grid, tile);
+
+    if (patch->height > 0) {
+        rect.x = (uint16_t)(rect.x + patch->x);
+        rect.y = (uint16_t)(rect.y + patch->y);
+        rect.width = patch->width;
+        rect.height = patch->height;
+    }
+    return rect;
+}
+
+static void
+put_patch(struct vdp_buffer *out, const struct vdp_patch *patch)
+{
+    if (patch->height > 0) {
+        vdp_buffer_put_u8(out, patch->x);
+        vdp_buffer_put_u8(out, patch->y);
+        vdp_buffer_put_u8(out, (uint8_t)(patch->width - 1));
+        vdp_buffer_put_u8(out, (uint8_t)(patch->height - 1));
+    }
+}
+
 static int
-put_batch(struct vdp_encoder *encoder, const uint16_t *tiles, uint32_t count,
+put_batch(struct vdp_encoder *encoder, const uint16_t *tiles, uint32_t count, enum vdp_op kind,
           struct vdp_buffer *out)
 {
-    size_t start = vdp_op_begin(out, VDP_OP_ZTILES);
+    size_t start = vdp_op_begin(out, kind);
     uint32_t before = UINT32_MAX;
     uint32_t i;
     int error;
@@ -177,10 +226,12 @@ put_batch(struct vdp_encoder *encoder, const uint16_t *tiles, uint32_t count,
     vdp_varint_put(out, count);
     for (i = 0; i < count; i++) {
         vdp_varint_put(out, (tiles[i] - before - 1) << 1 | encoder->smooth[tiles[i]]);
+        put_patch(out, &encoder->patches[tiles[i]]);
         before = tiles[i];
     }
     for (i = 0; i < count; i++) {
-        size_t size = stage_tile(encoder, tiles[i]);
+        struct vdp_rect rect = sent_rect(encoder, tiles[i]);
+        size_t size = stage(encoder, &rect, encoder->smooth[tiles[i]]);
 
         error = compress(encoder, encoder->staging, size, ZSTD_e_continue, out);
         if (error != 0) {
@@ -214,9 +265,13 @@ vdp_encoder_put_tiles(struct vdp_encoder *encoder, const struct vdp_image *image
         count = (uint32_t)left;
         if (count > 0) {
             /* Tiles that equal one of the batch stay back and become hits of the next round. */
-            uint32_t size = gather_batch(encoder, &count, batch);
+            uint32_t size = gather_batch(encoder, &count, true, batch);
+            enum vdp_op kind = size > 0 ? VDP_OP_PATCH : VDP_OP_ZTILES;
 
-            error = put_batch(encoder, batch, size, out);
+            if (size == 0) {
+                size = gather_batch(encoder, &count, false, batch);
+            }
+            error = put_batch(encoder, batch, size, kind, out);
         }
         if (error != 0) {
             return error;

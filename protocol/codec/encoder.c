@@ -49,6 +49,7 @@ free_surface(struct vdp_encoder *encoder)
     free(encoder->changed);
     free(encoder->hashes);
     free(encoder->smooth);
+    free(encoder->patches);
     free(encoder->photo);
     free(encoder->lossy);
     free(encoder->lossy_before);
@@ -60,6 +61,7 @@ free_surface(struct vdp_encoder *encoder)
     encoder->changed = NULL;
     encoder->hashes = NULL;
     encoder->smooth = NULL;
+    encoder->patches = NULL;
     encoder->photo = NULL;
     encoder->lossy = NULL;
     encoder->lossy_before = NULL;
@@ -93,12 +95,14 @@ vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t height)
     encoder->changed = calloc(grid.count, sizeof(encoder->changed[0]));
     encoder->hashes = calloc(grid.count, sizeof(encoder->hashes[0]));
     encoder->smooth = calloc(grid.count, 1);
+    encoder->patches = calloc(grid.count, sizeof(encoder->patches[0]));
     encoder->photo = calloc(grid.count, 1);
     encoder->lossy = calloc(grid.count, sizeof(encoder->lossy[0]));
     encoder->lossy_before = calloc(grid.count, sizeof(encoder->lossy[0]));
     if (encoder->shadow == NULL || encoder->known == NULL || encoder->wanted == NULL ||
         encoder->changed == NULL || encoder->hashes == NULL || encoder->smooth == NULL ||
-        encoder->photo == NULL || encoder->lossy == NULL || encoder->lossy_before == NULL) {
+        encoder->patches == NULL || encoder->photo == NULL || encoder->lossy == NULL ||
+        encoder->lossy_before == NULL) {
         free_surface(encoder);
         return VDP_ERR_NOMEM;
     }
@@ -416,6 +420,7 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     }
     left = rest;
     if (rest > 0) {
+        vdp_encoder_find_patches(encoder, image, (uint32_t)rest);
         left = vdp_encoder_put_tiles(encoder, image, (uint32_t)rest, out, start, &stats.tiles_hit);
     }
     if (left < 0 || out->error != 0) {

@@ -24,6 +24,7 @@ enum vdp_op {
     VDP_OP_JPEG = 5,
     VDP_OP_DIGEST = 6,
     VDP_OP_PAD = 7,
+    VDP_OP_PATCH = 9,
 };
 
 #define VDP_OP_HEADER_SIZE 4u                         /* u8 kind, u24 size */
