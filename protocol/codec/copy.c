@@ -172,18 +172,38 @@ pixel_column_matches(const struct finding *finding, uint32_t x, const struct vdp
     return true;
 }
 
+/* Whether a tile beside rect, in the column of pixels x, has changed: else there is nothing to win.
+ */
+static bool
+is_worth_widening(const struct finding *finding, uint32_t x, const struct vdp_rect *rect)
+{
+    const struct vdp_grid *grid = finding->scene->grid;
+    uint32_t row;
+
+    for (row = rect->y / VDP_TILE; row <= (rect->y + rect->height - 1u) / VDP_TILE; row++) {
+        if (finding->scene->changed[row * grid->across + x / VDP_TILE]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A window's edges seldom stand between two tiles. */
 static void
 widen(struct finding *finding, struct vdp_rect *rect)
 {
+    uint32_t right = (uint32_t)rect->x + rect->width;
+    bool to_left = rect->x > 0 && is_worth_widening(finding, rect->x - 1u, rect);
+    bool to_right = right < finding->scene->grid->width && is_worth_widening(finding, right, rect);
     uint32_t i;
 
-    for (i = 1; i < VDP_TILE && rect->x > 0 && pixel_column_matches(finding, rect->x - 1u, rect);
+    for (i = 1; i < VDP_TILE && to_left && rect->x > 0 &&
+                pixel_column_matches(finding, rect->x - 1u, rect);
          i++) {
         rect->x--;
         rect->width++;
     }
-    for (i = 1; i < VDP_TILE && rect->x + rect->width < finding->scene->grid->width &&
+    for (i = 1; i < VDP_TILE && to_right && rect->x + rect->width < finding->scene->grid->width &&
                 pixel_column_matches(finding, (uint32_t)rect->x + rect->width, rect);
          i++) {
         rect->width++;
