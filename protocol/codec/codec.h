@@ -41,6 +41,7 @@ struct vdp_encode_stats {
     uint32_t tiles_copied; /* were right after COPY: nothing else was sent for them */
     uint32_t tiles_hit;    /* of these, the peer had them in its cache */
     uint32_t tiles_lossy;  /* of these, JPEG: vdp_encoder_refine() brings their exact pixels */
+    uint32_t tiles_video;  /* were right as far as the video codec goes (video.h) */
     bool has_digest;
     uint32_t tiles_left; /* did not fit this frame's limit: the next frame takes them unasked */
 };
@@ -84,7 +85,8 @@ uint32_t vdp_encoder_lossy_tiles(const struct vdp_encoder *encoder);
 /*
  * Appends the operations of a frame, never a key frame, that makes inexact tiles exact, oldest
  * first, in about budget bytes but one tile at least. Returns how many tiles, 0 when there is
- * nothing to do (or the next frame is a key frame anyway), or VDP_ERR_NOMEM.
+ * nothing to do (or the next frame is a key frame anyway), or VDP_ERR_NOMEM. What a video shows
+ * is left alone as long as it is there.
  */
 int vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer *out);
 

@@ -13,6 +13,7 @@
 #include "protocol/codec/predict.h"
 #include "protocol/codec/tiles.h"
 #include "protocol/codec/varint.h"
+#include "protocol/codec/video-op.h"
 #include "protocol/wire/reader.h"
 
 enum mark {
@@ -31,7 +32,10 @@ struct vdp_decoder {
     struct vdp_rect *parts; /* owned; what of these tiles is sent, in the picture */
     struct vdp_received cache;
     bool needs_key;
-    enum vdp_verdict verdict; /* of the last frame */
+    enum vdp_verdict verdict;         /* of the last frame */
+    vdp_video_decode_fn decode_video; /* or NULL */
+    void *video_data;
+    struct vdp_video videos[VDP_VIDEO_REGIONS]; /* codec 0: there is none; data is not kept */
     uint8_t staging[VDP_TILE_SIZE];
 };
 
@@ -128,6 +132,7 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     decoder->dirty_count = 0;
     decoder->grid = grid;
     decoder->needs_key = true;
+    memset(decoder->videos, 0, sizeof(decoder->videos));
     return 0;
 }
 
@@ -425,6 +430,25 @@ decode_jpeg(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 }
 
 static int
+decode_video(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
+{
+    struct vdp_video video;
+    int error = vdp_video_get(&decoder->grid, body, size, &video);
+
+    if (error == 0) {
+        error = decoder->decode_video != NULL ? vdp_video_follow(decoder->videos, &video)
+                                              : VDP_ERR_STATE;
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (video.flags != VDP_VIDEO_END) {
+        vdp_grid_mark(&decoder->grid, &video.rect, MARK_DIRTY, decoder->marks);
+    }
+    return decoder->decode_video(&video, decoder->video_data);
+}
+
+static int
 decode_digest(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 {
     struct vdp_reader reader;
@@ -447,6 +471,7 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
 {
     struct vdp_reader reader;
     bool first = true;
+    bool tiles = false; /* a tile operation came: nothing may write below it any more */
 
     vdp_reader_init(&reader, ops, size);
     while (reader.left > 0) {
@@ -460,10 +485,12 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
         }
         if ((first && key && kind != VDP_OP_RESET) ||
             (!first && (kind == VDP_OP_RESET || kind == VDP_OP_COPY)) ||
+            (tiles && kind == VDP_OP_VIDEO) ||
             (decoder->verdict != VDP_VERDICT_NONE && kind != VDP_OP_PAD)) {
             return VDP_ERR_CORRUPT;
         }
         first = false;
+        tiles = tiles || kind == VDP_OP_ZTILES || kind == VDP_OP_HIT || kind == VDP_OP_JPEG;
         if (kind == VDP_OP_RESET) {
             error = body_size == 0 ? 0 : VDP_ERR_TRAILING;
             (void)ZSTD_DCtx_reset(decoder->stream, ZSTD_reset_session_only);
@@ -476,6 +503,8 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             error = decode_copies(decoder, body, body_size);
         } else if (kind == VDP_OP_JPEG) {
             error = decode_jpeg(decoder, body, body_size);
+        } else if (kind == VDP_OP_VIDEO) {
+            error = decode_video(decoder, body, body_size);
         } else if (kind == VDP_OP_DIGEST) {
             error = decode_digest(decoder, body, body_size);
         } else if (kind == VDP_OP_HIT) {
@@ -577,6 +606,20 @@ void
 vdp_decoder_place(struct vdp_decoder *decoder, const struct vdp_rect *rect, const uint8_t *bgrx)
 {
     place_tile(decoder, rect, bgrx);
+}
+
+void
+vdp_decoder_set_video(struct vdp_decoder *decoder, vdp_video_decode_fn decode, void *user_data)
+{
+    decoder->decode_video = decode;
+    decoder->video_data = user_data;
+}
+
+void
+vdp_decoder_place_video(struct vdp_decoder *decoder, const struct vdp_rect *rect,
+                        const uint8_t *bgrx)
+{
+    vdp_video_place(&decoder->grid, decoder->pixels, decoder->marks, MARK_TILE, rect, bgrx);
 }
 
 enum vdp_verdict

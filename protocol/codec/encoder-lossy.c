@@ -237,7 +237,7 @@ vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer
         return 0;
     }
     for (tile = 0; tile < encoder->grid.count; tile++) {
-        if (encoder->lossy[tile] != 0) {
+        if (encoder->lossy[tile] != 0 && !vdp_encoder_in_video(encoder, tile)) {
             encoder->hashes[count++] = (uint64_t)encoder->lossy[tile] << 16 | tile;
         }
     }
@@ -248,6 +248,9 @@ vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer
         encoder->patches[encoder->changed[tile]].height = 0; /* all of it is inexact */
     }
     qsort(encoder->changed, count, sizeof(encoder->changed[0]), compare_tiles);
+    if (count > 0) {
+        (void)vdp_encoder_end_video(encoder, out); /* an error stays in out */
+    }
     left = vdp_encoder_put_tiles(encoder, &image, count, out, start, &hits);
     if (left < 0 || out->error != 0) {
         out->size = start;

@@ -10,6 +10,7 @@
 #include "protocol/codec/codec.h"
 #include "protocol/codec/copy.h"
 #include "protocol/codec/tiles.h"
+#include "protocol/codec/video.h"
 
 /*
  * Bytes of one frame after which no further operation is begun: with one more batch of noise it
@@ -40,9 +41,13 @@ struct vdp_encoder {
     uint32_t *lossy;        /* owned; per tile: when it was last sent inexactly, 0: it is exact */
     uint32_t *lossy_before; /* owned; scratch */
     uint32_t lossy_clock;
-    uint8_t *peer_has;    /* owned; 4 bytes a tile, for the next key frame; NULL: nothing known */
-    uint64_t seed;        /* of the hashes; nobody else knows it */
-    struct vdp_sent sent; /* what the peer's cache holds */
+    uint8_t *peer_has; /* owned; 4 bytes a tile, for the next key frame; NULL: nothing known */
+    uint8_t *differed; /* owned; per tile: 1 when the last frame found it changed */
+    struct vdp_video_source video; /* encode NULL: none */
+    bool video_open;               /* the peer has that region */
+    bool video_key;                /* the next access unit must stand alone */
+    uint64_t seed;                 /* of the hashes; nobody else knows it */
+    struct vdp_sent sent;          /* what the peer's cache holds */
     struct vdp_copy_finder finder;
     uint8_t tile[VDP_TILE * VDP_TILE * 4]; /* one tile without gaps */
     uint8_t staging[VDP_TILE_SIZE];        /* one tile as it goes into zstd */
@@ -64,6 +69,19 @@ void vdp_encoder_find_patches(struct vdp_encoder *encoder, const struct vdp_imag
                               uint32_t count);
 /* Marks as lossy what a copy brings from lossy places. */
 void vdp_encoder_carry_lossy(struct vdp_encoder *encoder, const struct vdp_copy *copy);
+
+/*
+ * Sends the video region when one of the first count tiles of encoder->changed, which are those in
+ * wanted, lies in it. Afterwards changed holds what is left or must go on top of it. Returns how
+ * many these are, or an enum vdp_error; *ret_brought: tiles that need nothing else.
+ */
+int vdp_encoder_put_video(struct vdp_encoder *encoder, const struct vdp_image *image,
+                          uint32_t count, struct vdp_buffer *out, uint32_t *ret_brought);
+/* Ends a region that has no source any more. */
+int vdp_encoder_end_video(struct vdp_encoder *encoder, struct vdp_buffer *out);
+/* Takes the region's tiles out of wanted, as nothing to look for copies for. Returns how many. */
+uint32_t vdp_encoder_hide_video(struct vdp_encoder *encoder, uint32_t changed);
+bool vdp_encoder_in_video(const struct vdp_encoder *encoder, uint32_t tile);
 
 /* Begins an operation; its size is filled in by vdp_op_end(). Returns where it starts. */
 size_t vdp_op_begin(struct vdp_buffer *out, enum vdp_op kind);

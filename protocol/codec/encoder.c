@@ -55,6 +55,7 @@ free_surface(struct vdp_encoder *encoder)
     free(encoder->lossy_before);
     free(encoder->peer_has);
     encoder->peer_has = NULL;
+    free(encoder->differed);
     encoder->shadow = NULL;
     encoder->known = NULL;
     encoder->wanted = NULL;
@@ -65,6 +66,9 @@ free_surface(struct vdp_encoder *encoder)
     encoder->photo = NULL;
     encoder->lossy = NULL;
     encoder->lossy_before = NULL;
+    encoder->differed = NULL;
+    encoder->video.encode = NULL; /* for the old surface; the peer forgets it too */
+    encoder->video_open = false;
     memset(&encoder->grid, 0, sizeof(encoder->grid));
 }
 
@@ -99,10 +103,11 @@ vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t height)
     encoder->photo = calloc(grid.count, 1);
     encoder->lossy = calloc(grid.count, sizeof(encoder->lossy[0]));
     encoder->lossy_before = calloc(grid.count, sizeof(encoder->lossy[0]));
+    encoder->differed = calloc(grid.count, 1);
     if (encoder->shadow == NULL || encoder->known == NULL || encoder->wanted == NULL ||
         encoder->changed == NULL || encoder->hashes == NULL || encoder->smooth == NULL ||
         encoder->patches == NULL || encoder->photo == NULL || encoder->lossy == NULL ||
-        encoder->lossy_before == NULL) {
+        encoder->lossy_before == NULL || encoder->differed == NULL) {
         free_surface(encoder);
         return VDP_ERR_NOMEM;
     }
@@ -324,14 +329,18 @@ static uint32_t
 put_copies(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t changed,
            struct vdp_buffer *out)
 {
+    uint32_t hidden = vdp_encoder_hide_video(encoder, changed);
     const struct vdp_copy_scene scene = {&encoder->grid, image, encoder->shadow, encoder->wanted,
-                                         changed};
+                                         changed - hidden};
     struct vdp_copy copies[VDP_MAX_COPIES];
     uint32_t count = vdp_copy_find(&encoder->finder, &scene, copies);
     uint32_t compared = 0;
     size_t start;
     uint32_t i;
 
+    for (i = 0; hidden > 0 && i < changed; i++) {
+        encoder->wanted[encoder->changed[i]] = 1;
+    }
     if (count == 0) {
         return changed;
     }
@@ -381,6 +390,41 @@ vdp_encoder_put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out)
     return !encoder->digest_asked;
 }
 
+/*
+ * Brings the first count tiles of encoder->changed to the peer, each in the way that suits it.
+ * Returns how many are left there, or an enum vdp_error.
+ */
+static int
+put_changed(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t count,
+            struct vdp_buffer *out, size_t start, struct vdp_encode_stats *stats)
+{
+    int shown = (int)count;
+    int rest;
+    int left;
+
+    if (count > 0 && !encoder->strict) {
+        (void)vdp_encoder_end_video(encoder, out); /* an error stays in out */
+    }
+    if (encoder->video.encode != NULL && !encoder->strict) {
+        shown = vdp_encoder_put_video(encoder, image, count, out, &stats->tiles_video);
+    }
+    rest = shown;
+    if (encoder->quality > 0 && !encoder->strict && shown > 0) {
+        rest = vdp_encoder_put_lossy(encoder, image, (uint32_t)shown, out);
+    }
+    left = rest;
+    if (rest > 0) {
+        vdp_encoder_find_patches(encoder, image, (uint32_t)rest);
+        left = vdp_encoder_put_tiles(encoder, image, (uint32_t)rest, out, start, &stats->tiles_hit);
+    }
+    if (left >= 0) {
+        stats->tiles_lossy = (uint32_t)(shown - rest);
+        stats->tiles_left = (uint32_t)left;
+        stats->tiles_sent = stats->tiles_video + (uint32_t)(shown - left);
+    }
+    return left;
+}
+
 int
 vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
                   const struct vdp_rect *damage, size_t damage_count, struct vdp_buffer *out,
@@ -391,7 +435,6 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     size_t start = out->size;
     uint32_t changed;
     uint32_t differing;
-    int rest;
     int left;
 
     if (encoder->shadow == NULL || image->width != encoder->grid.width ||
@@ -401,12 +444,14 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (key) {
         memset(encoder->known, 0, encoder->grid.count);
         memset(encoder->lossy, 0, encoder->grid.count * sizeof(encoder->lossy[0]));
+        encoder->video_key = true;
     }
     if (key && encoder->peer_has != NULL) {
         believe_peer(encoder, image);
     }
     mark_wanted(encoder, damage, damage_count);
     changed = find_changed(encoder, image, &stats.tiles_compared);
+    memcpy(encoder->differed, encoder->wanted, encoder->grid.count);
     if (key || (encoder->strict && changed > 0)) {
         begin_anew(encoder, out);
     }
@@ -414,21 +459,12 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (!key && !encoder->strict && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
         differing = put_copies(encoder, image, changed, out);
     }
-    rest = (int)differing;
-    if (encoder->quality > 0 && !encoder->strict) {
-        rest = vdp_encoder_put_lossy(encoder, image, differing, out);
-    }
-    left = rest;
-    if (rest > 0) {
-        vdp_encoder_find_patches(encoder, image, (uint32_t)rest);
-        left = vdp_encoder_put_tiles(encoder, image, (uint32_t)rest, out, start, &stats.tiles_hit);
-    }
+    left = put_changed(encoder, image, differing, out, start, &stats);
     if (left < 0 || out->error != 0) {
         out->size = start;
         encoder->needs_key = true; /* the stream holds bytes that the peer will not get */
         return VDP_ERR_NOMEM;
     }
-    stats.tiles_left = (uint32_t)left;
     while (left > 0) {
         encoder->known[encoder->changed[--left]] = 0;
     }
@@ -437,8 +473,6 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (encoder->strict && out->size > start) {
         put_padding(out, start);
     }
-    stats.tiles_lossy = differing - (uint32_t)rest;
-    stats.tiles_sent = differing - stats.tiles_left;
     stats.tiles_copied = changed > differing ? changed - differing : 0;
     *ret_key = key;
     if (ret_stats != NULL) {

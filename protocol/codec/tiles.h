@@ -24,6 +24,7 @@ enum vdp_op {
     VDP_OP_JPEG = 5,
     VDP_OP_DIGEST = 6,
     VDP_OP_PAD = 7,
+    VDP_OP_VIDEO = 8,
     VDP_OP_PATCH = 9,
 };
 

@@ -7,6 +7,7 @@
 
 enum tlv {
     TLV_TILES_ZSTD = 1,
+    TLV_VIDEO = 4,
     TLV_PRESENT = 8,
     TLV_FRAGMENTS = 11,
     TLV_HAVE = 12,
@@ -14,6 +15,13 @@ enum tlv {
     TLV_GREASE = 0x0a0a, /* with any bits 12 to 14; see put_grease() */
 };
 
+/* Video codecs as bytes of TLV_VIDEO: enum vdp_video_codec. */
+static const struct {
+    uint8_t codec;
+    uint64_t capability;
+} video_codecs[] = {{1, VDP_CAP_H264}, {2, VDP_CAP_VP8}};
+
+#define VIDEO_CODECS      (sizeof(video_codecs) / sizeof(video_codecs[0]))
 #define HELLO_FIXED_SIZE  16u
 #define MIN_WINDOW_LOG    10u /* what zstd knows at all */
 #define MAX_WINDOW_LOG    31u
@@ -96,6 +104,27 @@ put_grease(struct vdp_buffer *tlvs, uint64_t nonce)
     vdp_buffer_put_u16(tlvs, (uint16_t)(nonce >> 8));
 }
 
+static void
+put_video(struct vdp_buffer *tlvs, uint64_t capabilities)
+{
+    uint16_t count = 0;
+    size_t i;
+
+    for (i = 0; i < VIDEO_CODECS; i++) {
+        count += (capabilities & video_codecs[i].capability) != 0;
+    }
+    if (count == 0) {
+        return;
+    }
+    vdp_buffer_put_u16(tlvs, TLV_VIDEO);
+    vdp_buffer_put_u16(tlvs, count);
+    for (i = 0; i < VIDEO_CODECS; i++) {
+        if ((capabilities & video_codecs[i].capability) != 0) {
+            vdp_buffer_put_u8(tlvs, video_codecs[i].codec);
+        }
+    }
+}
+
 int
 vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
 {
@@ -109,6 +138,7 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
         vdp_buffer_put_u16(&tlvs, 1);
         vdp_buffer_put_u8(&tlvs, NEEDED_WINDOW_LOG);
     }
+    put_video(&tlvs, message->capabilities);
     if ((message->capabilities & VDP_CAP_PRESENT) != 0) {
         vdp_buffer_put_u16(&tlvs, TLV_PRESENT);
         vdp_buffer_put_u16(&tlvs, 0);
@@ -136,6 +166,21 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
     return out->error;
 }
 
+static uint64_t
+read_video(const uint8_t *codecs, uint16_t count)
+{
+    uint64_t capabilities = 0;
+    uint16_t i;
+    size_t j;
+
+    for (i = 0; i < count; i++) {
+        for (j = 0; j < VIDEO_CODECS; j++) {
+            capabilities |= codecs[i] == video_codecs[j].codec ? video_codecs[j].capability : 0;
+        }
+    }
+    return capabilities;
+}
+
 static int
 read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
 {
@@ -155,6 +200,9 @@ read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
         if (bytes[0] >= NEEDED_WINDOW_LOG) {
             *capabilities |= VDP_CAP_TILES_ZSTD;
         }
+        return 0;
+    case TLV_VIDEO:
+        *capabilities |= read_video(bytes, size);
         return 0;
     case TLV_PRESENT:
         *capabilities |= VDP_CAP_PRESENT;

@@ -4,7 +4,8 @@
  * blue, green, red. what bit 0: encode and compare after this edit, bit 1: name the edit as the
  * only damage, bit 2: reset first, bit 3: instead of painting, what the edit covers moves up by
  * blue - 128 and left by green - 128 pixels; bit 4: instead, it is filled with noise; bit 5:
- * photographs go as JPEG first and are refined before the pictures are compared.
+ * photographs go as JPEG first and are refined before the pictures are compared; bit 6: what the
+ * edit covers becomes a film, whose codec here keeps four bits a colour, until an edit without it.
  */
 #include "protocol/codec/codec.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/codec/video.h"
 #include "tests/fuzz/fuzz.h"
 
 #define EDIT_SIZE 8u
@@ -83,6 +85,53 @@ paint(struct state *state, const uint8_t *edit)
     }
 }
 
+static int
+encode_film(const struct vdp_image *image, const struct vdp_rect *rect, bool *key,
+            struct vdp_buffer *out, void *user_data)
+{
+    unsigned x;
+    unsigned y;
+
+    (void)key;
+    (void)user_data;
+    for (y = rect->y; y < (unsigned)rect->y + rect->height; y++) {
+        for (x = rect->x; x < (unsigned)rect->x + rect->width; x++) {
+            uint32_t pixel;
+
+            memcpy(&pixel, image->pixels + y * image->stride + x * 4, 4);
+            vdp_buffer_put_u32(out, pixel & 0xf0f0f0f0u);
+        }
+    }
+    return out->error;
+}
+
+static int
+decode_film(const struct vdp_video *video, void *user_data)
+{
+    if ((video->flags & VDP_VIDEO_END) == 0) {
+        if (video->size != video->rect.width * video->rect.height * 4u) {
+            abort();
+        }
+        vdp_decoder_place_video(user_data, &video->rect, video->data);
+    }
+    return 0;
+}
+
+/* Begins, moves or ends the film; what was one becomes exact afterwards. */
+static void
+set_film(struct state *state, const uint8_t *edit)
+{
+    struct vdp_video_source film = {.codec = VDP_VIDEO_VP8, .encode = encode_film};
+
+    film.rect.x = edit[1] & 0xfe;
+    film.rect.y = edit[2] & 0xfe;
+    film.rect.width = edit[3] & 0xfe;
+    film.rect.height = edit[4] & 0xfe;
+    if ((edit[0] & 64) == 0 || vdp_encoder_set_video(state->encoder, &film) != 0) {
+        (void)vdp_encoder_set_video(state->encoder, NULL);
+    }
+}
+
 static void
 show(struct state *state, const uint8_t *edit)
 {
@@ -96,12 +145,13 @@ show(struct state *state, const uint8_t *edit)
 
     vdp_buffer_reset(&state->ops);
     vdp_encoder_set_lossy(state->encoder, (edit[0] & 32) != 0 ? 70 : 0);
+    set_film(state, edit);
     if (vdp_encoder_frame(state->encoder, &image, named ? &damage : NULL, named ? 1 : 0,
                           &state->ops, &key, NULL) < 0 ||
         vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, key, &dirty) != 0) {
         abort();
     }
-    while (vdp_encoder_lossy_tiles(state->encoder) > 0) {
+    while ((edit[0] & 64) == 0 && vdp_encoder_lossy_tiles(state->encoder) > 0) {
         vdp_buffer_reset(&state->ops);
         if (vdp_encoder_refine(state->encoder, 65536, &state->ops) <= 0 ||
             vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, false, &dirty) !=
@@ -110,7 +160,7 @@ show(struct state *state, const uint8_t *edit)
         }
     }
     shown = vdp_decoder_image(state->decoder);
-    for (i = 0; i < (unsigned)state->width * state->height; i++) {
+    for (i = 0; (edit[0] & 64) == 0 && i < (unsigned)state->width * state->height; i++) {
         if (memcmp(shown.pixels + i * 4, state->pixels + i * 4, 3) != 0) {
             abort();
         }
@@ -133,6 +183,7 @@ begin(struct state *state, uint8_t width, uint8_t height)
     state->decoder = decoder;
     state->width = width;
     state->height = height;
+    vdp_decoder_set_video(decoder, decode_film, decoder);
     state->pixels = calloc((size_t)width * height, 4);
     if (encoder == NULL || decoder == NULL || state->pixels == NULL ||
         vdp_encoder_resize(encoder, width, height) != 0 ||

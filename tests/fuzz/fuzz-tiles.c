@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "protocol/codec/video.h"
 #include "protocol/wire/reader.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -25,6 +26,21 @@ check_dirty(const struct vdp_decoder *decoder, struct vdp_rect dirty)
     }
 }
 
+/* The pixels of a film: any will do. */
+static int
+show_film(const struct vdp_video *video, void *user_data)
+{
+    static uint8_t pixels[256 * 256 * 4];
+
+    if (video->rect.width > 255 || video->rect.height > 255) {
+        abort(); /* the surface is smaller */
+    }
+    if ((video->flags & VDP_VIDEO_END) == 0) {
+        vdp_decoder_place_video(user_data, &video->rect, pixels);
+    }
+    return 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -40,6 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         vdp_decoder_free(decoder);
         return 0;
     }
+    vdp_decoder_set_video(decoder, show_film, decoder);
     while (reader.left > 0) {
         uint8_t key = vdp_reader_u8(&reader);
         uint16_t frame_size = vdp_reader_u16(&reader);

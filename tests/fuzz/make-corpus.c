@@ -112,6 +112,9 @@ make_tiles(void)
     /* COPY of 50 by 40 pixels, then HIT: tile 0 shows slot 0. */
     vdp_buffer_put(&seed, "\0\26\0\3\14\0\0\0\0\0\0\12\0\12\0\62\0\50\0\4\2\0\0\0\0", 25);
     save("tiles", "copy-and-hit", seed.data, seed.size);
+    /* VIDEO: a key frame of 32 by 32 pixels at 2, 2. */
+    vdp_buffer_put(&seed, "\0\20\0\10\14\0\0\0\1\1\2\0\2\0\40\0\40\0x", 19);
+    save("tiles", "video", seed.data, seed.size);
     vdp_encoder_free(encoder);
     vdp_buffer_clear(&ops);
     vdp_buffer_clear(&seed);
@@ -178,6 +181,13 @@ main(int argc, char **argv)
         moves[i] |= 32;
     }
     save("codec", "lossy-moves", moves, sizeof(moves));
+    for (i = 2; i < sizeof(moves); i += 8) {
+        moves[i] |= 64;
+    }
+    save("codec", "film-moves", moves, sizeof(moves));
+    for (i = 2; i < sizeof(moves); i += 8) {
+        moves[i] &= (uint8_t)~64;
+    }
     for (i = 2; i < sizeof(moves); i += 8) {
         moves[i] &= (uint8_t)~32;
     }

@@ -32,7 +32,7 @@ static const uint8_t shape_pixels[3 * 2 * 4] = {1, 2, 3, 4, 5};
 MESSAGE(ticket, struct vdp_token, .text = TOKEN)
 MESSAGE(uplink, struct vdp_token, .text = TOKEN)
 MESSAGE(hello, struct vdp_hello, .version_min = 1, .version_max = 3, .nonce = 0x1122334455667788,
-        .capabilities = VDP_CAP_TILES_ZSTD | VDP_CAP_PRESENT)
+        .capabilities = VDP_CAP_TILES_ZSTD | VDP_CAP_PRESENT | VDP_CAP_H264 | VDP_CAP_VP8)
 MESSAGE(goaway, struct vdp_goaway, .reason = VDP_GOAWAY_RESTART, .retry_ms = 1500, .text = "끝났다",
         .text_size = 9)
 MESSAGE(ping, struct vdp_ping, .stamp = UINT64_MAX - 1)
@@ -309,6 +309,9 @@ test_hello_ignores_what_it_may(void)
     hello_with_tlv(1, "\x17\0", 2, VDP_ERR_RANGE, 0);
     hello_with_tlv(8, "", 0, 0, VDP_CAP_PRESENT);
     hello_with_tlv(8, "x", 1, VDP_ERR_RANGE, 0);
+    hello_with_tlv(4, "\1\2", 2, 0, VDP_CAP_H264 | VDP_CAP_VP8);
+    hello_with_tlv(4, "\7\2", 2, 0, VDP_CAP_VP8);
+    hello_with_tlv(4, "", 0, 0, 0);
     g_assert_cmpint(vdp_hello_version(&hello), ==, 1);
     hello.version_min = 2;
     g_assert_cmpint(vdp_hello_version(&hello), ==, VDP_ERR_VERSION);

@@ -179,7 +179,7 @@ export function readHello(body) {
     if (size > body.length - at - 4) {
       throw new Nonsense('hello is cut off');
     }
-    if ((id & 0x8000) !== 0 && ![1, 8, 11].includes(id & 0x7fff)) {
+    if ((id & 0x8000) !== 0 && ![1, 4, 8, 11].includes(id & 0x7fff)) {
       throw new Nonsense('hello asks for what we do not know');
     }
     at += 4 + size;
