@@ -16,6 +16,7 @@ my %ours = (
     'protocol/wire'   => [qw(protocol/wire)],
     'protocol/codec'  => [qw(protocol/codec protocol/wire)],
     'protocol/launch' => [qw(protocol/launch protocol/base)],
+    'protocol/video'  => [qw(protocol/video protocol/codec protocol/wire)],
     'protocol/link'   => [qw(protocol/link protocol/wire protocol/base)],
     'broker'          => [qw(broker protocol)],
     'hostd'           => [qw(hostd protocol)],
@@ -35,10 +36,10 @@ my @third_party = (
     [qr{^(zstd|xxhash|turbojpeg)},      'protocol/codec/'],
     [qr{^(spice|channel-)},             'hostd/streamer/capture-spice', 'hostd/streamer/spice-'],
     [qr{^(xcb|X11)/},                   'hostd/streamer/capture-x11', 'hostd/streamer/x11-', 'client/native/paint'],
-    [qr{^gst/},                         'hostd/streamer/', 'client/native/'],
+    [qr{^gst/},                         'protocol/video/'],
     [qr{^seccomp\.h},                   'protocol/', 'broker/', 'hostd/'],
     [qr{^jansson\.h},                   'protocol/link/', 'broker/', 'hostd/', 'client/'],
-    [qr{^(glib|gio|gmodule|gobject)},   'protocol/link/', 'broker/', 'hostd/', 'client/'],
+    [qr{^(glib|gio|gmodule|gobject)},   'protocol/link/', 'protocol/video/', 'broker/', 'hostd/', 'client/'],
 );
 
 # The C library and the kernel, by name: anything else in a pure folder is a third party.
