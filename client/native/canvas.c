@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/native/canvas.h"
 
+#include "client/native/film.h"
 #include "protocol/base/clock.h"
 #include "protocol/wire/error.h"
 
@@ -26,6 +27,7 @@ struct client_canvas {
     GMainContext *context;
     GThread *thread;
     struct vdp_decoder *decoder; /* the thread's */
+    struct client_films *films;  /* the thread's */
 
     GMutex lock; /* of everything in this part */
     GCond wake;
@@ -77,10 +79,11 @@ canvas_paint(struct client_canvas *canvas, const struct vdp_image *image, const 
 }
 
 static void
-job_resize(struct job *job, struct vdp_decoder *decoder)
+job_resize(struct job *job, struct vdp_decoder *decoder, struct client_films *films)
 {
     struct vdp_image image;
 
+    client_films_reset(films);
     job->error = vdp_decoder_resize(decoder, job->width, job->height);
     if (job->error != 0)
         return;
@@ -109,6 +112,7 @@ job_decode(struct client_canvas *canvas, struct job *job)
         job->frame.pieces = job->pieces ? job->pieces->len : 0;
         job->frame.painted = job->frame.painted_us != 0;
         job->frame.wrong = vdp_decoder_verdict(decoder) == VDP_VERDICT_WRONG;
+        job->frame.film_failed = client_films_failed(canvas->films);
     }
     g_clear_pointer(&job->ops, g_free);
 }
@@ -153,7 +157,7 @@ canvas_thread(void *data)
         job = g_queue_pop_head(&canvas->todo);
         g_mutex_unlock(&canvas->lock);
         if (job->kind == JOB_RESIZE)
-            job_resize(job, canvas->decoder);
+            job_resize(job, canvas->decoder, canvas->films);
         else if (job->kind == JOB_DIGEST)
             job_digest(job, canvas->decoder);
         else if (job->kind == JOB_RENEW)
@@ -257,6 +261,7 @@ client_canvas_new(GMainContext *context)
     canvas->context = g_main_context_ref(context ? context : g_main_context_default());
     canvas->decoder = vdp_decoder_new();
     g_assert(canvas->decoder);
+    canvas->films = client_films_new(canvas->decoder);
     g_mutex_init(&canvas->lock);
     g_mutex_init(&canvas->painting);
     g_cond_init(&canvas->wake);
@@ -281,6 +286,7 @@ client_canvas_free(struct client_canvas *canvas)
     g_mutex_unlock(&canvas->lock);
     g_thread_join(canvas->thread);
     canvas->thread = NULL;
+    client_films_free(canvas->films);
     vdp_decoder_free(canvas->decoder);
     g_source_destroy(canvas->source);
     canvas_unref(canvas);

@@ -29,6 +29,7 @@ struct client_frame {
     size_t size;         /* bytes of operations */
     unsigned pieces;     /* that changed; 0: there is nothing new to show */
     bool painted;        /* the painter has shown it, at painted_us */
+    bool film_failed;    /* a region has no video decoder any more until a key frame comes */
     bool wrong;          /* the picture is not what the sender says */
     unsigned decode_us;  /* work of the thread */
     int64_t received_us; /* CLOCK_MONOTONIC */

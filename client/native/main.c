@@ -16,6 +16,7 @@
 #include "client/native/options.h"
 #include "protocol/base/log.h"
 #include "protocol/base/secret.h"
+#include "protocol/video/video.h"
 
 /* The catalogue beside a program in its build tree, else the installed one. */
 static void
@@ -40,6 +41,7 @@ main(int argc, char **argv)
 
     vd_log_init("vedette");
     vd_secret_harden_process();
+    vdp_video_prepare();
     json_set_alloc_funcs(malloc, vd_secret_release); /* passwords and tokens pass through */
     sigaction(SIGPIPE, &ignore, NULL);
     speak_the_language();

@@ -94,13 +94,12 @@ canvas_resized(int error, void *user_data)
         stream->events->surface(stream->user_data);
 }
 
-/* The picture is not what the host believes: counted and mended, never hidden. */
+/* Asks for a key frame. */
 static void
-record_mismatch(struct client_stream *stream)
+record_refresh(struct client_stream *stream)
 {
     struct vdp_buffer buffer = {0};
 
-    stream->stats.mismatches++;
     vdp_put_refresh(&buffer);
     stream_send(stream, &buffer, VDP_CHANNEL_DISPLAY);
 }
@@ -134,8 +133,10 @@ canvas_decoded(const struct client_frame *frame, int error, void *user_data)
         stream_nonsense(stream, error);
         return;
     }
-    if (frame->wrong)
-        record_mismatch(stream);
+    /* The picture is not what the host believes: counted and mended, never hidden. */
+    stream->stats.mismatches += frame->wrong;
+    if (frame->wrong || frame->film_failed)
+        record_refresh(stream);
     stream->stats.frames++;
     stream->stats.decode_us += frame->decode_us;
     stream->pending[stream->pending_count++] = (struct stream_pending){

@@ -57,12 +57,8 @@ vdp_video_decodable(void)
     size_t i;
 
     for (i = 0; i < KINDS; i++) {
-        struct vdp_pipe pipe;
-
-        if ((codecs & VDP_VIDEO_BIT(kinds[i].codec)) == 0 &&
-            open_pipe(&pipe, &kinds[i], VDP_VIDEO_MIN_SIDE, VDP_VIDEO_MIN_SIDE)) {
+        if (vdp_gst_has_plugin(kinds[i].plugin)) {
             codecs |= VDP_VIDEO_BIT(kinds[i].codec);
-            vdp_pipe_close(&pipe);
         }
     }
     return codecs;

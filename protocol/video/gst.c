@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/video/video.h"
 
@@ -98,10 +99,26 @@ vdp_gst_load(void)
     return result;
 }
 
+static char *
+path_of(const char *plugin)
+{
+    return g_strdup_printf("%s/libgst%s.so", GST_PLUGINS_DIR, plugin);
+}
+
+bool
+vdp_gst_has_plugin(const char *plugin)
+{
+    char *path = path_of(plugin);
+    bool there = access(path, R_OK) == 0;
+
+    g_free(path);
+    return there;
+}
+
 bool
 vdp_gst_plugin(const struct vdp_gst *gst, const char *plugin)
 {
-    char *path = g_strdup_printf("%s/libgst%s.so", GST_PLUGINS_DIR, plugin);
+    char *path = path_of(plugin);
     GstPlugin *loaded;
 
     g_mutex_lock(&lock);

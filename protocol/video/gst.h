@@ -46,7 +46,9 @@ struct vdp_gst {
 
 /* NULL when it is not installed; stays loaded. Thread-safe. */
 const struct vdp_gst *vdp_gst_load(void);
-/* plugin is the middle of libgstPLUGIN.so. False when it is not installed. Thread-safe. */
+/* Whether the file of a plug-in is there: libgstPLUGIN.so. Loads nothing. */
+bool vdp_gst_has_plugin(const char *plugin);
+/* False when it is not installed. Thread-safe. */
 bool vdp_gst_plugin(const struct vdp_gst *gst, const char *plugin);
 
 #endif

@@ -54,7 +54,7 @@ void vdp_video_encoder_set_budget(struct vdp_video_encoder *encoder, uint32_t bu
 int vdp_video_encoder_frame(struct vdp_video_encoder *encoder, const struct vdp_image *image,
                             const struct vdp_rect *rect, bool *key, struct vdp_buffer *out);
 
-/* What this machine decodes; loads GStreamer and the plug-ins. */
+/* What this machine decodes, by the plug-ins that are there. Loads nothing. */
 vdp_video_codecs vdp_video_decodable(void);
 
 struct vdp_video_decoder;

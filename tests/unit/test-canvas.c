@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/native/canvas.h"
+#include "protocol/video/video.h"
 
 #define WIDTH  300u /* two cells across, the second one cut; five tiles */
 #define HEIGHT 130u
@@ -268,6 +269,63 @@ test_freed_inside(struct fixture *fixture, const void *data)
     g_assert_null(fixture->canvas);
 }
 
+struct film {
+    struct vdp_video_encoder *codec;
+    bool damage; /* the next unit is nonsense */
+};
+
+static int
+film_encode(const struct vdp_image *image, const struct vdp_rect *rect, bool *key,
+            struct vdp_buffer *out, void *user_data)
+{
+    struct film *film = user_data;
+    size_t start = out->size;
+    int error = vdp_video_encoder_frame(film->codec, image, rect, key, out);
+
+    if (film->damage)
+        out->data[start + 6] ^= 2; /* its width */
+    return error;
+}
+
+/* A film is shown; when its decoder fails the frame says so once, and a key frame mends it. */
+static void
+test_film(struct fixture *fixture, const void *data)
+{
+    struct film film = {0};
+    struct vdp_video_source source = {0, VDP_VIDEO_VP8, {20, 10, 200, 100}, film_encode, &film};
+    unsigned n;
+    unsigned i;
+
+    (void)data;
+    film.codec = vdp_video_encoder_new(VDP_VIDEO_BIT(VDP_VIDEO_VP8), 200, 100, 20000);
+    if (!film.codec || (vdp_video_decodable() & VDP_VIDEO_BIT(VDP_VIDEO_VP8)) == 0) {
+        g_test_skip("no VP8 here");
+        return;
+    }
+    start(fixture);
+    g_assert_cmpint(vdp_encoder_set_video(fixture->encoder, &source), ==, 0);
+    for (n = 2; n < 6; n++) {
+        struct vdp_image copy;
+        uint8_t *pixels;
+        bool fails = n == 3;
+
+        film.damage = fails;
+        if (fails || n == 5)
+            vdp_encoder_video_key(fixture->encoder);
+        for (i = 0; i < sizeof(fixture->pixels); i++)
+            fixture->pixels[i] = i % 4 == 3 ? 255 : (uint8_t)(i / 4 % WIDTH + n * 5);
+        send_frame(fixture, n);
+        wait_decoded(fixture, n);
+        g_assert_cmpint(fixture->error, ==, 0);
+        g_assert_cmpint(fixture->last.film_failed, ==, fails);
+        pixels = client_cells_copy(client_canvas_cells(fixture->canvas), &copy);
+        if (n == 2 || n == 5) /* 4 waits for the key frame */
+            g_assert_cmpint(ABS(pixels[(60 * WIDTH + 100) * 4] - (int)(100 + n * 5)), <, 8);
+        g_free(pixels);
+    }
+    vdp_video_encoder_free(film.codec);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -283,10 +341,12 @@ main(int argc, char **argv)
         {"/canvas/nonsense-leaves-the-picture", test_nonsense},
         {"/canvas/a-flood-is-refused", test_flood},
         {"/canvas/digests-what-it-shows", test_digests},
+        {"/canvas/shows-a-film", test_film},
         {"/canvas/may-be-freed-by-its-event", test_freed_inside},
     };
     size_t i;
 
+    vdp_video_prepare();
     g_test_init(&argc, &argv, NULL);
     for (i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].name, struct fixture, NULL, fixture_set_up, tests[i].run,
