@@ -95,8 +95,8 @@ stream_opened(struct vdp_link *link, void *user_data)
     struct vdp_hello hello = {
         .version_min = VDP_VERSION_MIN,
         .version_max = VDP_VERSION_MAX,
-        .capabilities =
-            VDP_CAP_TILES_ZSTD | VDP_CAP_PRESENT | VDP_CAP_FRAGMENTS | client_films_capabilities(),
+        .capabilities = VDP_CAP_TILES_ZSTD | VDP_CAP_JPEG | VDP_CAP_PRESENT | VDP_CAP_FRAGMENTS |
+                        client_films_capabilities(),
     };
 
     (void)link;

@@ -7,6 +7,7 @@
 
 enum tlv {
     TLV_TILES_ZSTD = 1,
+    TLV_JPEG = 3,
     TLV_VIDEO = 4,
     TLV_PRESENT = 8,
     TLV_FRAGMENTS = 11,
@@ -138,6 +139,10 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
         vdp_buffer_put_u16(&tlvs, 1);
         vdp_buffer_put_u8(&tlvs, NEEDED_WINDOW_LOG);
     }
+    if ((message->capabilities & VDP_CAP_JPEG) != 0) {
+        vdp_buffer_put_u16(&tlvs, TLV_JPEG);
+        vdp_buffer_put_u16(&tlvs, 0);
+    }
     put_video(&tlvs, message->capabilities);
     if ((message->capabilities & VDP_CAP_PRESENT) != 0) {
         vdp_buffer_put_u16(&tlvs, TLV_PRESENT);
@@ -201,6 +206,9 @@ read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
             *capabilities |= VDP_CAP_TILES_ZSTD;
         }
         return 0;
+    case TLV_JPEG:
+        *capabilities |= VDP_CAP_JPEG;
+        return size == 0 ? 0 : VDP_ERR_RANGE;
     case TLV_VIDEO:
         *capabilities |= read_video(bytes, size);
         return 0;

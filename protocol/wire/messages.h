@@ -85,6 +85,7 @@ struct vdp_hello {
 };
 enum vdp_capability {
     VDP_CAP_TILES_ZSTD = 1u << 0, /* TLV 1: windowLog u8 */
+    VDP_CAP_JPEG = 1u << 2,       /* TLV 3: decodes JPEG operations */
     VDP_CAP_PRESENT = 1u << 1,    /* TLV 8: present times in ACK */
     VDP_CAP_FRAGMENTS = 1u << 7,  /* TLV 11: puts fragments together */
     VDP_CAP_HAVE = 1u << 8,       /* TLV 12: HAVE follows at once */

@@ -38,7 +38,8 @@ make_messages(void)
     vdp_buffer_put_u8(&all, 6); /* the framer's seed: pushes of seven bytes */
     (void)vdp_put_ticket(&all, &token);
     (void)vdp_put_uplink(&all, &token);
-    (void)vdp_put_hello(&all, &(struct vdp_hello){1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_PRESENT});
+    (void)vdp_put_hello(
+        &all, &(struct vdp_hello){1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_JPEG | VDP_CAP_PRESENT});
     (void)vdp_put_goaway(&all, &(struct vdp_goaway){VDP_GOAWAY_ENDED, 0, "ended \xc3\xa9", 8});
     (void)vdp_put_ping(&all, &(struct vdp_ping){7});
     (void)vdp_put_key(&all, &(struct vdp_key){1, 2, 30, 1});

@@ -32,7 +32,8 @@ static const uint8_t shape_pixels[3 * 2 * 4] = {1, 2, 3, 4, 5};
 MESSAGE(ticket, struct vdp_token, .text = TOKEN)
 MESSAGE(uplink, struct vdp_token, .text = TOKEN)
 MESSAGE(hello, struct vdp_hello, .version_min = 1, .version_max = 3, .nonce = 0x1122334455667788,
-        .capabilities = VDP_CAP_TILES_ZSTD | VDP_CAP_PRESENT | VDP_CAP_H264 | VDP_CAP_VP8)
+        .capabilities = VDP_CAP_TILES_ZSTD | VDP_CAP_JPEG | VDP_CAP_PRESENT | VDP_CAP_H264 |
+                        VDP_CAP_VP8)
 MESSAGE(goaway, struct vdp_goaway, .reason = VDP_GOAWAY_RESTART, .retry_ms = 1500, .text = "끝났다",
         .text_size = 9)
 MESSAGE(ping, struct vdp_ping, .stamp = UINT64_MAX - 1)
@@ -307,6 +308,8 @@ test_hello_ignores_what_it_may(void)
     hello_with_tlv(1, "\x16", 1, 0, 0);
     hello_with_tlv(1, "\x40", 1, VDP_ERR_RANGE, 0);
     hello_with_tlv(1, "\x17\0", 2, VDP_ERR_RANGE, 0);
+    hello_with_tlv(3, "", 0, 0, VDP_CAP_JPEG);
+    hello_with_tlv(3, "x", 1, VDP_ERR_RANGE, 0);
     hello_with_tlv(8, "", 0, 0, VDP_CAP_PRESENT);
     hello_with_tlv(8, "x", 1, VDP_ERR_RANGE, 0);
     hello_with_tlv(4, "\1\2", 2, 0, VDP_CAP_H264 | VDP_CAP_VP8);
