@@ -11,13 +11,17 @@
 struct streamer_encode {
     streamer_encoded_fn encoded;
     void *user_data;
-    GThreadPool *pool;         /* one thread */
-    GSource *done;             /* ready when the job ended */
-    bool busy;                 /* main thread */
-    struct vdp_have next_have; /* main thread; digests owned, or NULL */
+    GThreadPool *pool;              /* one thread */
+    GSource *done;                  /* ready when the job ended */
+    bool busy;                      /* main thread */
+    struct vdp_have next_have;      /* main thread; digests owned, or NULL */
+    struct streamer_line next_line; /* main thread */
 
     /* The worker's while busy, else the main thread's. */
     struct vdp_encoder *encoder;
+    struct streamer_film *film;
+    struct streamer_line line;
+    size_t refine; /* bytes for this job; 0: it takes a picture */
     struct streamer_picture picture;
     uint16_t width, height; /* of the encoder's surface */
     struct streamer_shadow *shadow;
@@ -36,6 +40,7 @@ fit_encoder(struct streamer_encode *encode)
         result = vdp_encoder_resize(encode->encoder, encode->picture.width, encode->picture.height);
         encode->width = result == 0 ? encode->picture.width : 0;
         encode->height = result == 0 ? encode->picture.height : 0;
+        streamer_film_resize(encode->film, encode->width, encode->height);
     }
     if (encode->reset) {
         vdp_encoder_reset(encode->encoder);
@@ -73,11 +78,14 @@ encode_picture(struct streamer_encode *encode)
     }
     image = (struct vdp_image){encode->picture.pixels, (size_t)encode->picture.width * 4,
                                encode->picture.width, encode->picture.height};
+    streamer_film_before(encode->film, &image, &encode->line, start_us);
     tiles = vdp_encoder_frame(encode->encoder, &image, damage.rects, damage.count, &result->ops,
                               &result->key, &stats);
     if (tiles < 0) {
         /* The encoder and the client may differ now. */
         vdp_encoder_reset(encode->encoder);
+    } else {
+        streamer_film_after(encode->film, &image, encode->picture.ticks, start_us);
     }
     if (stats.has_digest) {
         encode->digest_us = start_us;
@@ -87,6 +95,33 @@ encode_picture(struct streamer_encode *encode)
     return tiles;
 }
 
+static int
+refine_picture(struct streamer_encode *encode)
+{
+    struct streamer_encode_result *result = &encode->result;
+    int64_t start_us = vd_monotonic_us();
+    int tiles;
+
+    streamer_film_check(encode->film, start_us);
+    tiles = vdp_encoder_refine(encode->encoder, encode->refine, &result->ops);
+    result->width = encode->width;
+    result->height = encode->height;
+    result->encode_us = (uint32_t)(vd_monotonic_us() - start_us);
+    return tiles;
+}
+
+static void
+do_job(struct streamer_encode *encode)
+{
+    struct streamer_encode_result *result = &encode->result;
+
+    result->tiles = encode->refine > 0 ? refine_picture(encode) : encode_picture(encode);
+    result->film_until_us = streamer_film_until_us(encode->film);
+    if (result->tiles >= 0) {
+        result->lossy = vdp_encoder_lossy_tiles(encode->encoder);
+    }
+}
+
 static void
 set_job(struct streamer_encode *encode, struct streamer_shadow *shadow, bool reset,
         uint32_t generation, uint32_t input_serial)
@@ -94,6 +129,8 @@ set_job(struct streamer_encode *encode, struct streamer_shadow *shadow, bool res
     g_assert(!encode->busy);
     encode->shadow = streamer_shadow_ref(shadow);
     encode->reset = reset;
+    encode->refine = 0;
+    encode->line = encode->next_line;
     encode->result.generation = generation;
     encode->result.input_serial = input_serial;
     if (reset) {
@@ -121,7 +158,7 @@ run_job(gpointer data, gpointer user_data)
     struct streamer_encode *encode = user_data;
 
     (void)data;
-    encode->result.tiles = encode_picture(encode);
+    do_job(encode);
     g_source_set_ready_time(encode->done, 0);
 }
 
@@ -157,6 +194,7 @@ streamer_encode_new(streamer_encoded_fn encoded, void *user_data)
     }
     encode = g_new0(struct streamer_encode, 1);
     encode->encoder = encoder;
+    encode->film = streamer_film_new(encoder);
     encode->encoded = encoded;
     encode->user_data = user_data;
     encode->pool = g_thread_pool_new(run_job, encode, 1, TRUE, NULL);
@@ -181,6 +219,7 @@ streamer_encode_free(struct streamer_encode *encode)
     g_free((uint8_t *)encode->next_have.digests);
     streamer_shadow_unref(encode->shadow);
     streamer_picture_clear(&encode->picture);
+    streamer_film_free(encode->film);
     vdp_encoder_free(encode->encoder);
     g_free(encode);
 }
@@ -212,11 +251,27 @@ streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *sh
 }
 
 void
+streamer_encode_set_line(struct streamer_encode *encode, const struct streamer_line *line)
+{
+    encode->next_line = *line;
+}
+
+void
+streamer_encode_refine(struct streamer_encode *encode, struct streamer_shadow *shadow,
+                       size_t budget, uint32_t generation, uint32_t input_serial)
+{
+    set_job(encode, shadow, false, generation, input_serial);
+    encode->refine = budget;
+    encode->busy = true;
+    g_thread_pool_push(encode->pool, encode, NULL);
+}
+
+void
 streamer_encode_now(struct streamer_encode *encode, struct streamer_shadow *shadow,
                     uint32_t generation, uint32_t input_serial,
                     struct streamer_encode_result *ret_result)
 {
     set_job(encode, shadow, false, generation, input_serial);
-    encode->result.tiles = encode_picture(encode);
+    do_job(encode);
     end_job(encode, ret_result);
 }

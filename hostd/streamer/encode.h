@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hostd/streamer/film.h"
 #include "hostd/streamer/shadow.h"
 #include "protocol/wire/buffer.h"
 #include "protocol/wire/messages.h"
@@ -24,6 +25,8 @@ struct streamer_encode_result {
     uint32_t encode_us;    /* time of the codec alone */
     int64_t since_us;      /* oldest damage in this frame; 0 when none */
     uint32_t tiles_compared;
+    uint32_t lossy;        /* tiles that the client does not show exactly */
+    int64_t film_until_us; /* when the film ends if nothing moves any more; 0: there is none */
     struct vdp_buffer ops; /* the callee clears it */
 };
 
@@ -38,6 +41,11 @@ bool streamer_encode_is_busy(const struct streamer_encode *encode);
 /* Starts a job; never while one runs. reset makes it a key frame. */
 void streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow,
                            bool reset, uint32_t generation, uint32_t input_serial);
+/* For the next jobs. */
+void streamer_encode_set_line(struct streamer_encode *encode, const struct streamer_line *line);
+/* Starts a job that makes what was shown inexactly exact, in about budget bytes. */
+void streamer_encode_refine(struct streamer_encode *encode, struct streamer_shadow *shadow,
+                            size_t budget, uint32_t generation, uint32_t input_serial);
 /* For the next job that makes a key frame: what its client shows already; NULL for nothing. */
 void streamer_encode_peer_has(struct streamer_encode *encode, const struct vdp_have *have);
 /*

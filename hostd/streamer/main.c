@@ -23,6 +23,7 @@
 #include "protocol/base/log.h"
 #include "protocol/base/options.h"
 #include "protocol/base/secret.h"
+#include "protocol/video/video.h"
 
 #define FAREWELL_MS 300 /* for a GOAWAY to leave after SIGTERM */
 
@@ -123,9 +124,7 @@ main(int argc, char **argv)
     if (strcmp(config.log_level, "debug") == 0) {
         setenv("VEDETTE_DEBUG", "all", 1);
     }
-    /* spice-glib starts GStreamer, which would look through every plug-in there is. */
-    setenv("GST_PLUGIN_SYSTEM_PATH_1_0", "", 1);
-    setenv("GST_REGISTRY_FORK", "no", 1);
+    vdp_video_prepare(); /* spice-glib starts GStreamer too */
     if (config.replay != NULL) {
         result = vd_file_read(config.replay, STREAMER_MAX_TRACE, &trace, &trace_size);
         if (result < 0) {

@@ -19,6 +19,9 @@
 #define HAVE_US             2000000 /* for HAVE, which was sent with HELLO */
 #define MAX_STEPS           4u      /* in a row, before other sources get their turn */
 #define SURFACE_ID          0u
+#define MAX_FILM_REFRESHES  3u            /* then the client's video decoder is given up */
+#define REFINE_MIN          (16u * 1024u) /* bytes of exact pixels in one frame */
+#define REFINE_US           50000         /* or what the line carries in this time */
 
 struct streamer_pump {
     struct capture *capture; /* borrowed, or NULL */
@@ -41,6 +44,10 @@ struct streamer_pump {
     size_t frame_at;         /* bytes of it that were handed over, its header included */
     struct streamer_cursors cursors;
     struct streamer_pacing pacing;
+
+    uint32_t lossy;          /* tiles that the client does not show exactly */
+    int64_t film_until_us;   /* when the film ends if nothing moves any more; 0: there is none */
+    unsigned film_refreshes; /* REFRESHes while there was one, on this connection */
 
     struct streamer_stats stats;
     uint32_t samples_us[SAMPLES];
@@ -260,7 +267,9 @@ use_encoded(struct streamer_pump *pump, struct streamer_encode_result *result)
         pump->retry_us = vd_monotonic_us() + RETRY_US;
     } else {
         count_job(pump, result);
-        settled = pump->capture != NULL && !pump->needs_reset &&
+        pump->lossy = result->lossy;
+        pump->film_until_us = result->film_until_us;
+        settled = pump->capture != NULL && !pump->needs_reset && result->lossy == 0 &&
                   streamer_shadow_damaged_since(capture_shadow(pump->capture)) == 0;
         /* An unchanged picture is news only when the last frame had promised more. */
         if (result->tiles > 0 || result->key || (settled && !pump->is_settled)) {
@@ -280,6 +289,48 @@ take_encoded(struct streamer_encode_result *result, void *user_data)
     step(pump);
 }
 
+/* What the encoder should know of the client and its line. */
+static void
+tell_line(struct streamer_pump *pump)
+{
+    struct streamer_line line = {0, streamer_congestion_rate(&pump->pacing.congestion)};
+
+    if (pump->film_refreshes < MAX_FILM_REFRESHES) {
+        line.codecs =
+            ((pump->capabilities & VDP_CAP_H264) != 0 ? VDP_VIDEO_BIT(VDP_VIDEO_H264) : 0) |
+            ((pump->capabilities & VDP_CAP_VP8) != 0 ? VDP_VIDEO_BIT(VDP_VIDEO_VP8) : 0);
+    }
+    streamer_encode_set_line(pump->encode, &line);
+}
+
+/* Nothing new is to be shown: time for exact pixels, when no film is running over them. */
+static void
+refine(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_us)
+{
+    uint64_t rate = streamer_congestion_rate(&pump->pacing.congestion);
+    int64_t wait_us = pump->film_until_us - now_us;
+
+    if (pump->lossy == 0) {
+        return;
+    }
+    if (wait_us < 0) {
+        wait_us =
+            streamer_pacing_next(&pump->pacing, now_us - STREAMER_GATHER_US, unsent(pump), now_us);
+    }
+    if (wait_us == STREAMER_WAIT_FOR_EVENT) {
+        send_fence(pump, true, now_us);
+        return;
+    }
+    if (wait_us > 0 || now_us < pump->retry_us) {
+        g_source_set_ready_time(pump->timer, MAX(now_us + wait_us, pump->retry_us));
+        return;
+    }
+    pump->lossy = 0; /* until the job says how many are left */
+    tell_line(pump);
+    streamer_encode_refine(pump->encode, shadow, MAX(REFINE_MIN, rate * REFINE_US / 1000000),
+                           pump->generation, capture_input_serial(pump->capture));
+}
+
 /* Encodes the newest picture. True when it is done, false while the worker has it. */
 static bool
 encode(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_us)
@@ -287,7 +338,9 @@ encode(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_u
     struct streamer_encode_result result;
     uint32_t serial = capture_input_serial(pump->capture);
 
-    if (!pump->needs_reset && streamer_shadow_damaged_tiles(shadow) <= FEW_TILES) {
+    tell_line(pump);
+    if (!pump->needs_reset && pump->film_until_us == 0 &&
+        streamer_shadow_damaged_tiles(shadow) <= FEW_TILES) {
         streamer_encode_now(pump->encode, shadow, pump->generation, serial, &result);
         use_encoded(pump, &result);
         return true;
@@ -325,6 +378,7 @@ step_once(struct streamer_pump *pump)
     }
     since_us = streamer_shadow_damaged_since(shadow);
     if (since_us == 0 && !pump->needs_reset) {
+        refine(pump, shadow, now_us);
         return false;
     }
     if (pump->needs_reset) {
@@ -419,6 +473,8 @@ streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sin
     streamer_cursors_clear(&pump->cursors);
     vdp_buffer_clear(&pump->frame);
     pump->capabilities = capabilities;
+    pump->lossy = 0;
+    pump->film_refreshes = 0;
     streamer_encode_peer_has(pump->encode, NULL);
     pump->have_due_us = (capabilities & VDP_CAP_HAVE) != 0 ? vd_monotonic_us() + HAVE_US : 0;
     streamer_pacing_init(&pump->pacing);
@@ -482,6 +538,9 @@ streamer_pump_fence(struct streamer_pump *pump, uint32_t number)
 void
 streamer_pump_refresh(struct streamer_pump *pump)
 {
+    if (pump->film_until_us != 0 && ++pump->film_refreshes == MAX_FILM_REFRESHES) {
+        vd_notice("pump", "the client asked anew too often: films go picture by picture");
+    }
     /* Asked for again too soon: later, so that nobody can keep the encoder busy for good. */
     pump->needs_reset = true;
     pump->retry_us = MAX(pump->retry_us, pump->refreshed_us + REFRESH_INTERVAL_US);

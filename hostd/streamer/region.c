@@ -6,14 +6,15 @@
 
 #include "protocol/codec/video.h"
 
-#define MEMORY_S     0.5f   /* of the rates */
-#define LOOK_US      250000 /* between two searches */
+#define MEMORY_S     0.3f   /* of the rates */
+#define LOOK_US      100000 /* between two searches */
 #define FILLED       60u    /* per cent of a component's rectangle that is hot */
 #define PHOTO        60u    /* per cent of a film's tiles that are photographic */
 #define PHOTO_STAY   40u    /* once it is one */
 #define PHOTO_EVEN   64u    /* evenness below which a tile is photographic */
 #define BOXES        12u    /* that vote */
 #define FIRST_BOXES  4u     /* with which a film begins */
+#define SLOW_US      100000 /* between frames: one box must do, the next is far away */
 #define SIDE_SHARE   4u     /* a side lies where one in so many boxes reaches it */
 #define SHRINK_SHARE 75u    /* per cent of the area above which a smaller box changes nothing */
 
@@ -31,9 +32,10 @@ struct area {
 struct streamer_region {
     uint16_t width, height;
     uint32_t across, down;
-    struct tile *tiles; /* owned */
-    uint32_t *stack;    /* owned; of the search */
-    int64_t frame_us;   /* the last frame; 0: none */
+    struct tile *tiles;  /* owned */
+    uint32_t *stack;     /* owned; of the search */
+    int64_t frame_us;    /* the last frame; 0: none */
+    int64_t interval_us; /* between the last two */
     int64_t looked_us;
     struct area area;  /* where the film is, in tiles; count 0: nowhere */
     int64_t active_us; /* when more than half of it last moved */
@@ -116,7 +118,7 @@ count_changes(struct streamer_region *region, const uint8_t *changed, const uint
 
         tile->rate = tile->rate * left + rate * (1 - left);
         if (tile->rate > STREAMER_REGION_HZ && tile->since == 0) {
-            tile->since = now_us;
+            tile->since = region->frame_us; /* all the time since then */
         } else if (tile->rate < STREAMER_REGION_STAY_HZ) {
             tile->since = 0;
         }
@@ -328,12 +330,13 @@ streamer_region_add_box(struct streamer_region *region, const struct vdp_rect *b
 {
     struct vdp_rect *rect = &region->rect;
     struct vdp_rect voted;
+    unsigned first = region->interval_us > SLOW_US ? 1 : FIRST_BOXES;
     unsigned count;
 
     region->boxes[region->box_count++ % BOXES] = *box;
     count = MIN(region->box_count, BOXES);
     /* A rectangle that is there changes when all votes are new. */
-    if (count < (rect->width == 0 ? FIRST_BOXES : BOXES)) {
+    if (count < (rect->width == 0 ? first : BOXES)) {
         return;
     }
     voted = voted_rect(region, count);
@@ -363,6 +366,7 @@ streamer_region_frame(struct streamer_region *region, const struct vdp_image *im
         return;
     }
     count_changes(region, changed, ticks, now_us);
+    region->interval_us = now_us - region->frame_us;
     region->frame_us = now_us;
     if (now_us - region->looked_us >= LOOK_US) {
         region->looked_us = now_us;
@@ -387,6 +391,12 @@ streamer_region_rect(const struct streamer_region *region, int64_t now_us,
     }
     *ret_rect = region->rect;
     return true;
+}
+
+int64_t
+streamer_region_until_us(const struct streamer_region *region)
+{
+    return region->area.count > 0 ? region->active_us + STREAMER_REGION_LEAVE_US : 0;
 }
 
 unsigned

@@ -46,6 +46,8 @@ void streamer_region_frame(struct streamer_region *region, const struct vdp_imag
 /* The film's rectangle, even in all four; false while there is none. */
 bool streamer_region_rect(const struct streamer_region *region, int64_t now_us,
                           struct vdp_rect *ret_rect);
+/* Until when the rectangle counts if nothing moves any more; 0 while there is none. */
+int64_t streamer_region_until_us(const struct streamer_region *region);
 /* Pictures a second, 0 while there is no film. */
 unsigned streamer_region_fps(const struct streamer_region *region);
 

@@ -13,6 +13,8 @@ struct streamer_shadow {
     GMutex lock;    /* all below */
     uint8_t *pixels;
     uint16_t width, height;
+    uint8_t *ticks;     /* per tile: updates since the picture was taken */
+    int64_t *ticked_us; /* per tile: the last one that counted */
     struct streamer_damage damage;
     int64_t since_us;
     struct streamer_cursor cursor;
@@ -49,6 +51,8 @@ streamer_shadow_unref(struct streamer_shadow *shadow)
         return;
     }
     free(shadow->pixels);
+    g_free(shadow->ticks);
+    g_free(shadow->ticked_us);
     streamer_cursor_clear(&shadow->cursor);
     g_mutex_clear(&shadow->lock);
     g_rec_mutex_clear(&shadow->notify);
@@ -103,6 +107,32 @@ new_surface(uint32_t width, uint32_t height)
     return calloc((size_t)width * height, 4);
 }
 
+static uint32_t
+tiles_of(uint32_t side)
+{
+    return (side + VDP_TILE - 1) / VDP_TILE;
+}
+
+/* With the lock held. */
+static void
+count_tick(struct streamer_shadow *shadow, const struct vdp_rect *rect)
+{
+    int64_t now_us = vd_monotonic_us();
+    uint32_t x;
+    uint32_t y;
+
+    for (y = rect->y / VDP_TILE; y <= (rect->y + rect->height - 1u) / VDP_TILE; y++) {
+        for (x = rect->x / VDP_TILE; x <= (rect->x + rect->width - 1u) / VDP_TILE; x++) {
+            uint32_t tile = y * tiles_of(shadow->width) + x;
+
+            if (now_us - shadow->ticked_us[tile] >= STREAMER_TICK_US) {
+                shadow->ticks[tile] += shadow->ticks[tile] < UINT8_MAX;
+                shadow->ticked_us[tile] = now_us;
+            }
+        }
+    }
+}
+
 /* With the lock held. Old rectangles may lie outside of the new surface. */
 static void
 put_surface(struct streamer_shadow *shadow, uint8_t *pixels, uint32_t width, uint32_t height)
@@ -111,6 +141,10 @@ put_surface(struct streamer_shadow *shadow, uint8_t *pixels, uint32_t width, uin
     shadow->pixels = pixels;
     shadow->width = (uint16_t)width;
     shadow->height = (uint16_t)height;
+    g_free(shadow->ticks);
+    g_free(shadow->ticked_us);
+    shadow->ticks = g_new0(uint8_t, tiles_of(width) * tiles_of(height));
+    shadow->ticked_us = g_new0(int64_t, tiles_of(width) * tiles_of(height));
     streamer_damage_clear(&shadow->damage);
     add_damage(shadow, whole_surface(shadow));
 }
@@ -177,6 +211,7 @@ write_part(struct streamer_shadow *shadow, const struct streamer_part *part, boo
                part->pixels + row * part->stride, (size_t)part->width * 4);
     }
     *ret_first = add_damage(shadow, rect) || *ret_first;
+    count_tick(shadow, &rect);
     return true;
 }
 
@@ -313,6 +348,8 @@ match_size(const struct streamer_shadow *shadow, struct streamer_picture *pictur
 {
     if (picture->width != shadow->width || picture->height != shadow->height) {
         free(picture->pixels);
+        g_free(picture->ticks);
+        picture->ticks = g_new0(uint8_t, tiles_of(shadow->width) * tiles_of(shadow->height));
         picture->pixels = malloc((size_t)shadow->width * shadow->height * 4);
         if (picture->pixels == NULL) {
             picture->width = 0;
@@ -354,6 +391,8 @@ streamer_shadow_take(struct streamer_shadow *shadow, struct streamer_picture *pi
             memcpy(picture->pixels + at, shadow->pixels + at, (size_t)r.width * 4);
         }
     }
+    memcpy(picture->ticks, shadow->ticks, tiles_of(shadow->width) * tiles_of(shadow->height));
+    memset(shadow->ticks, 0, tiles_of(shadow->width) * tiles_of(shadow->height));
     streamer_damage_clear(&shadow->damage);
     g_mutex_unlock(&shadow->lock);
     return true;
@@ -381,6 +420,7 @@ void
 streamer_picture_clear(struct streamer_picture *picture)
 {
     free(picture->pixels);
+    g_free(picture->ticks);
     *picture = (struct streamer_picture){0};
 }
 

@@ -17,6 +17,9 @@
 
 #include "hostd/streamer/damage.h"
 
+/* Updates of a tile that follow each other more closely count as one. */
+#define STREAMER_TICK_US 10000
+
 #define STREAMER_MAX_SHADOW_PIXELS                                                                 \
     (4096u * 4096u) /* 64 MiB; also what fits in one D-Bus message                                 \
                      */
@@ -27,6 +30,7 @@ struct streamer_shadow;
 struct streamer_picture {
     uint8_t *pixels; /* owned; stride is width * 4 */
     uint16_t width, height;
+    uint8_t *ticks; /* owned; per tile: how many updates touched it before this was taken */
 };
 
 struct streamer_cursor {
