@@ -490,7 +490,8 @@ decode_ops(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool ke
             return VDP_ERR_CORRUPT;
         }
         first = false;
-        tiles = tiles || kind == VDP_OP_ZTILES || kind == VDP_OP_HIT || kind == VDP_OP_JPEG;
+        tiles = tiles || kind == VDP_OP_ZTILES || kind == VDP_OP_PATCH || kind == VDP_OP_HIT ||
+                kind == VDP_OP_JPEG;
         if (kind == VDP_OP_RESET) {
             error = body_size == 0 ? 0 : VDP_ERR_TRAILING;
             (void)ZSTD_DCtx_reset(decoder->stream, ZSTD_reset_session_only);

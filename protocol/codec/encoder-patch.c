@@ -65,9 +65,7 @@ vdp_encoder_find_patches(struct vdp_encoder *encoder, const struct vdp_image *im
 
     for (i = 0; i < count; i++) {
         uint32_t tile = encoder->changed[i];
-        /* A video may have been painted over it in this very frame. */
-        bool shown = encoder->known[tile] && encoder->lossy[tile] == 0 && !encoder->strict &&
-                     !vdp_encoder_in_video(encoder, tile);
+        bool shown = encoder->known[tile] && encoder->lossy[tile] == 0 && !encoder->strict;
 
         encoder->patches[tile] = shown ? find_patch(encoder, image, tile) : (struct vdp_patch){0};
     }

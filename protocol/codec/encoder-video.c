@@ -217,6 +217,8 @@ settle_tiles(struct vdp_encoder *encoder, const struct vdp_image *image)
             encoder->known[tile] = 1;
             encoder->lossy[tile] = encoder->lossy_clock;
             brought++;
+        } else {
+            encoder->known[tile] = 0; /* the film goes over it first: all of the tile must come */
         }
     }
     return brought;
