@@ -23,8 +23,8 @@ struct streamer_cursors {
 
 /*
  * Returns the id of shape, and in *ret_is_new whether the client has to be sent it. Shape is cut to
- * what can be seen of it and its hot spot: guests send 64x64 for an arrow. Moves the pixels of a new
- * shape into the list and leaves a borrowed pointer to them in shape.
+ * what can be seen of it and its hot spot: guests send 64x64 for an arrow. Moves the pixels of a
+ * new shape into the list and leaves a borrowed pointer to them in shape.
  */
 uint32_t streamer_cursors_find(struct streamer_cursors *cursors, struct streamer_cursor *shape,
                                bool *ret_is_new);

@@ -11,21 +11,18 @@
 struct streamer_encode {
     streamer_encoded_fn encoded;
     void *user_data;
-    GThreadPool *pool;              /* one thread */
-    GSource *done;                  /* ready when the job ended */
-    bool busy;                      /* main thread */
-    struct vdp_have next_have;      /* main thread; digests owned, or NULL */
-    struct streamer_line next_line; /* main thread */
+    GThreadPool *pool;         /* one thread */
+    GSource *done;             /* ready when the job ended */
+    bool busy;                 /* main thread */
+    struct vdp_have next_have; /* main thread; digests owned, or NULL */
 
     /* The worker's while busy, else the main thread's. */
     struct vdp_encoder *encoder;
     struct streamer_film *film;
-    struct streamer_line line;
-    size_t refine; /* bytes for this job; 0: it takes a picture */
     struct streamer_picture picture;
     uint16_t width, height; /* of the encoder's surface */
     struct streamer_shadow *shadow;
-    bool reset;
+    struct streamer_encode_order order;
     int64_t digest_us;    /* when the last digest was sent */
     struct vdp_have have; /* for this job; digests NULL: nothing */
     struct streamer_encode_result result;
@@ -42,7 +39,7 @@ fit_encoder(struct streamer_encode *encode)
         encode->height = result == 0 ? encode->picture.height : 0;
         streamer_film_resize(encode->film, encode->width, encode->height);
     }
-    if (encode->reset) {
+    if (encode->order.reset) {
         vdp_encoder_reset(encode->encoder);
     }
     if (encode->have.digests != NULL && encode->have.width == encode->width &&
@@ -51,6 +48,27 @@ fit_encoder(struct streamer_encode *encode)
         vdp_encoder_ask_digest(encode->encoder);
     }
     return result;
+}
+
+/* Makes tiles exact that the client has had as JPEG for a while. */
+static int
+refine_picture(struct streamer_encode *encode)
+{
+    struct streamer_encode_result *result = &encode->result;
+    int64_t start_us = vd_monotonic_us();
+    int tiles;
+
+    result->width = encode->width;
+    result->height = encode->height;
+    streamer_film_check(encode->film, start_us);
+    vdp_encoder_set_time(encode->encoder, (uint32_t)(start_us / 1000));
+    if (start_us - encode->digest_us >= DIGEST_INTERVAL_US) {
+        vdp_encoder_ask_digest(encode->encoder);
+    }
+    tiles = vdp_encoder_refine(encode->encoder, encode->order.refine_budget,
+                               STREAMER_QUIET_US / 1000, &result->ops);
+    result->encode_us = (uint32_t)(vd_monotonic_us() - start_us);
+    return tiles;
 }
 
 static int
@@ -76,9 +94,12 @@ encode_picture(struct streamer_encode *encode)
     if (start_us - encode->digest_us >= DIGEST_INTERVAL_US) {
         vdp_encoder_ask_digest(encode->encoder);
     }
+    vdp_encoder_set_time(encode->encoder, (uint32_t)(start_us / 1000));
+    vdp_encoder_set_lossy(encode->encoder, encode->order.lossy.quality,
+                          encode->order.lossy.restless);
     image = (struct vdp_image){encode->picture.pixels, (size_t)encode->picture.width * 4,
                                encode->picture.width, encode->picture.height};
-    streamer_film_before(encode->film, &image, &encode->line, start_us);
+    streamer_film_before(encode->film, &image, &encode->order.line, start_us);
     tiles = vdp_encoder_frame(encode->encoder, &image, damage.rects, damage.count, &result->ops,
                               &result->key, &stats);
     if (tiles < 0) {
@@ -95,45 +116,30 @@ encode_picture(struct streamer_encode *encode)
     return tiles;
 }
 
-static int
-refine_picture(struct streamer_encode *encode)
-{
-    struct streamer_encode_result *result = &encode->result;
-    int64_t start_us = vd_monotonic_us();
-    int tiles;
-
-    streamer_film_check(encode->film, start_us);
-    tiles = vdp_encoder_refine(encode->encoder, encode->refine, &result->ops);
-    result->width = encode->width;
-    result->height = encode->height;
-    result->encode_us = (uint32_t)(vd_monotonic_us() - start_us);
-    return tiles;
-}
-
 static void
 do_job(struct streamer_encode *encode)
 {
-    struct streamer_encode_result *result = &encode->result;
+    uint32_t wait_ms;
 
-    result->tiles = encode->refine > 0 ? refine_picture(encode) : encode_picture(encode);
-    result->film_until_us = streamer_film_until_us(encode->film);
-    if (result->tiles >= 0) {
-        result->lossy = vdp_encoder_lossy_tiles(encode->encoder);
+    encode->result.tiles =
+        encode->order.refine_budget > 0 ? refine_picture(encode) : encode_picture(encode);
+    encode->result.film_until_us = streamer_film_until_us(encode->film);
+    encode->result.refine_us = encode->result.film_until_us;
+    if (vdp_encoder_refine_wait(encode->encoder, STREAMER_QUIET_US / 1000, &wait_ms)) {
+        encode->result.refine_us = vd_monotonic_us() + (int64_t)wait_ms * 1000;
     }
 }
 
 static void
-set_job(struct streamer_encode *encode, struct streamer_shadow *shadow, bool reset,
-        uint32_t generation, uint32_t input_serial)
+set_job(struct streamer_encode *encode, struct streamer_shadow *shadow,
+        const struct streamer_encode_order *order)
 {
     g_assert(!encode->busy);
     encode->shadow = streamer_shadow_ref(shadow);
-    encode->reset = reset;
-    encode->refine = 0;
-    encode->line = encode->next_line;
-    encode->result.generation = generation;
-    encode->result.input_serial = input_serial;
-    if (reset) {
+    encode->order = *order;
+    encode->result.generation = order->generation;
+    encode->result.input_serial = order->input_serial;
+    if (order->reset) {
         encode->have = encode->next_have;
         encode->next_have = (struct vdp_have){0};
     }
@@ -242,36 +248,20 @@ streamer_encode_is_busy(const struct streamer_encode *encode)
 }
 
 void
-streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow, bool reset,
-                      uint32_t generation, uint32_t input_serial)
+streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow,
+                      const struct streamer_encode_order *order)
 {
-    set_job(encode, shadow, reset, generation, input_serial);
-    encode->busy = true;
-    g_thread_pool_push(encode->pool, encode, NULL);
-}
-
-void
-streamer_encode_set_line(struct streamer_encode *encode, const struct streamer_line *line)
-{
-    encode->next_line = *line;
-}
-
-void
-streamer_encode_refine(struct streamer_encode *encode, struct streamer_shadow *shadow,
-                       size_t budget, uint32_t generation, uint32_t input_serial)
-{
-    set_job(encode, shadow, false, generation, input_serial);
-    encode->refine = budget;
+    set_job(encode, shadow, order);
     encode->busy = true;
     g_thread_pool_push(encode->pool, encode, NULL);
 }
 
 void
 streamer_encode_now(struct streamer_encode *encode, struct streamer_shadow *shadow,
-                    uint32_t generation, uint32_t input_serial,
+                    const struct streamer_encode_order *order,
                     struct streamer_encode_result *ret_result)
 {
-    set_job(encode, shadow, false, generation, input_serial);
+    set_job(encode, shadow, order);
     do_job(encode);
     end_job(encode, ret_result);
 }

@@ -10,22 +10,33 @@
 #include <stdint.h>
 
 #include "hostd/streamer/film.h"
+#include "hostd/streamer/quality.h"
 #include "hostd/streamer/shadow.h"
 #include "protocol/wire/buffer.h"
 #include "protocol/wire/messages.h"
 
 struct streamer_encode;
 
+/* What a job is to do and for whom. */
+struct streamer_encode_order {
+    uint32_t generation;
+    uint32_t input_serial;
+    bool reset;           /* a key frame */
+    size_t refine_budget; /* bytes; 0: a frame of the newest picture, else exact tiles of the old */
+    struct streamer_lossy lossy;
+    struct streamer_line line;
+};
+
 struct streamer_encode_result {
-    uint32_t generation; /* as given to start */
+    uint32_t generation; /* of the order */
     int tiles;           /* sent, or a negative enum vdp_error */
     bool key;
     uint16_t width, height;
-    uint32_t input_serial; /* as given to start */
+    uint32_t input_serial; /* of the order */
     uint32_t encode_us;    /* time of the codec alone */
     int64_t since_us;      /* oldest damage in this frame; 0 when none */
     uint32_t tiles_compared;
-    uint32_t lossy;        /* tiles that the client does not show exactly */
+    int64_t refine_us;     /* when something inexact can be mended; 0: all is exact */
     int64_t film_until_us; /* when the film ends if nothing moves any more; 0: there is none */
     struct vdp_buffer ops; /* the callee clears it */
 };
@@ -38,14 +49,9 @@ struct streamer_encode *streamer_encode_new(streamer_encoded_fn encoded, void *u
 void streamer_encode_free(struct streamer_encode *encode);
 
 bool streamer_encode_is_busy(const struct streamer_encode *encode);
-/* Starts a job; never while one runs. reset makes it a key frame. */
+/* Starts a job; never while one runs. */
 void streamer_encode_start(struct streamer_encode *encode, struct streamer_shadow *shadow,
-                           bool reset, uint32_t generation, uint32_t input_serial);
-/* For the next jobs. */
-void streamer_encode_set_line(struct streamer_encode *encode, const struct streamer_line *line);
-/* Starts a job that makes what was shown inexactly exact, in about budget bytes. */
-void streamer_encode_refine(struct streamer_encode *encode, struct streamer_shadow *shadow,
-                            size_t budget, uint32_t generation, uint32_t input_serial);
+                           const struct streamer_encode_order *order);
 /* For the next job that makes a key frame: what its client shows already; NULL for nothing. */
 void streamer_encode_peer_has(struct streamer_encode *encode, const struct vdp_have *have);
 /*
@@ -53,7 +59,7 @@ void streamer_encode_peer_has(struct streamer_encode *encode, const struct vdp_h
  * where waking a thread takes longer than encoding. The caller clears ret_result->ops.
  */
 void streamer_encode_now(struct streamer_encode *encode, struct streamer_shadow *shadow,
-                         uint32_t generation, uint32_t input_serial,
+                         const struct streamer_encode_order *order,
                          struct streamer_encode_result *ret_result);
 
 #endif

@@ -186,3 +186,16 @@ streamer_pacing_next(const struct streamer_pacing *pacing, int64_t since_us, siz
     }
     return due_us > now_us ? due_us - now_us : 0;
 }
+
+int64_t
+streamer_pacing_spare(const struct streamer_pacing *pacing, int64_t due_us, size_t unsent,
+                      int64_t now_us)
+{
+    int64_t wait_us = streamer_pacing_next(pacing, now_us - STREAMER_GATHER_US, unsent, now_us);
+
+    due_us = due_us > pacing->paid_until_us ? due_us : pacing->paid_until_us;
+    if (wait_us == STREAMER_WAIT_FOR_EVENT || due_us <= now_us) {
+        return wait_us;
+    }
+    return wait_us > due_us - now_us ? wait_us : due_us - now_us;
+}

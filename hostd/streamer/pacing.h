@@ -86,6 +86,12 @@ int streamer_pacing_ack(struct streamer_pacing *pacing, uint32_t id, int64_t cli
  */
 int64_t streamer_pacing_next(const struct streamer_pacing *pacing, int64_t since_us, size_t unsent,
                              int64_t now_us);
+/*
+ * The same for a frame that can wait, and may not begin before due_us: one an interval, so that
+ * what is drawn next finds its burst.
+ */
+int64_t streamer_pacing_spare(const struct streamer_pacing *pacing, int64_t due_us, size_t unsent,
+                              int64_t now_us);
 
 uint32_t streamer_pacing_unacked(const struct streamer_pacing *pacing);
 uint32_t streamer_pacing_slots(const struct streamer_pacing *pacing);

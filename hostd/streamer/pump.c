@@ -7,6 +7,7 @@
 #include "hostd/streamer/cursors.h"
 #include "hostd/streamer/encode.h"
 #include "hostd/streamer/pacing.h"
+#include "hostd/streamer/quality.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
@@ -19,9 +20,7 @@
 #define HAVE_US             2000000 /* for HAVE, which was sent with HELLO */
 #define MAX_STEPS           4u      /* in a row, before other sources get their turn */
 #define SURFACE_ID          0u
-#define MAX_FILM_REFRESHES  3u            /* then the client's video decoder is given up */
-#define REFINE_MIN          (16u * 1024u) /* bytes of exact pixels in one frame */
-#define REFINE_US           50000         /* or what the line carries in this time */
+#define MAX_FILM_REFRESHES  3u /* then the client's video decoder is given up */
 
 struct streamer_pump {
     struct capture *capture; /* borrowed, or NULL */
@@ -30,11 +29,13 @@ struct streamer_pump {
 
     const struct streamer_sink *sink; /* NULL: nobody is there */
     void *user_data;
-    uint32_t generation;     /* counts connections, so that a job knows for which it worked */
-    uint16_t width, height;  /* of the last SURFACE; 0 before the first */
-    bool needs_reset;        /* next frame is a key frame */
-    bool is_settled;         /* the last frame that was sent had that flag */
-    int64_t refreshed_us;    /* when a frame that starts anew was last encoded */
+    uint32_t generation;    /* counts connections, so that a job knows for which it worked */
+    uint16_t width, height; /* of the last SURFACE; 0 before the first */
+    bool needs_reset;       /* next frame is a key frame */
+    bool is_settled;        /* the last frame that was sent had that flag */
+    int64_t refreshed_us;   /* when a frame that starts anew was last encoded */
+    int64_t refine_us;      /* inexact tiles can be mended then; 0: there are none */
+    struct streamer_quality quality;
     int64_t retry_us;        /* no job before */
     int64_t have_due_us;     /* no first frame before HAVE came, or this; 0: none is awaited */
     uint32_t cursor_seen;    /* serial of the shadow */
@@ -45,7 +46,6 @@ struct streamer_pump {
     struct streamer_cursors cursors;
     struct streamer_pacing pacing;
 
-    uint32_t lossy;          /* tiles that the client does not show exactly */
     int64_t film_until_us;   /* when the film ends if nothing moves any more; 0: there is none */
     unsigned film_refreshes; /* REFRESHes while there was one, on this connection */
 
@@ -267,9 +267,9 @@ use_encoded(struct streamer_pump *pump, struct streamer_encode_result *result)
         pump->retry_us = vd_monotonic_us() + RETRY_US;
     } else {
         count_job(pump, result);
-        pump->lossy = result->lossy;
+        pump->refine_us = result->refine_us;
         pump->film_until_us = result->film_until_us;
-        settled = pump->capture != NULL && !pump->needs_reset && result->lossy == 0 &&
+        settled = result->refine_us == 0 && pump->capture != NULL && !pump->needs_reset &&
                   streamer_shadow_damaged_since(capture_shadow(pump->capture)) == 0;
         /* An unchanged picture is news only when the last frame had promised more. */
         if (result->tiles > 0 || result->key || (settled && !pump->is_settled)) {
@@ -290,45 +290,21 @@ take_encoded(struct streamer_encode_result *result, void *user_data)
 }
 
 /* What the encoder should know of the client and its line. */
-static void
-tell_line(struct streamer_pump *pump)
+static struct streamer_encode_order
+make_order(struct streamer_pump *pump)
 {
-    struct streamer_line line = {0, streamer_congestion_rate(&pump->pacing.congestion)};
+    struct streamer_encode_order order = {
+        .generation = pump->generation,
+        .input_serial = capture_input_serial(pump->capture),
+        .line.rate = streamer_congestion_rate(&pump->pacing.congestion),
+    };
 
     if (pump->film_refreshes < MAX_FILM_REFRESHES) {
-        line.codecs =
+        order.line.codecs =
             ((pump->capabilities & VDP_CAP_H264) != 0 ? VDP_VIDEO_BIT(VDP_VIDEO_H264) : 0) |
             ((pump->capabilities & VDP_CAP_VP8) != 0 ? VDP_VIDEO_BIT(VDP_VIDEO_VP8) : 0);
     }
-    streamer_encode_set_line(pump->encode, &line);
-}
-
-/* Nothing new is to be shown: time for exact pixels, when no film is running over them. */
-static void
-refine(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_us)
-{
-    uint64_t rate = streamer_congestion_rate(&pump->pacing.congestion);
-    int64_t wait_us = pump->film_until_us - now_us;
-
-    if (pump->lossy == 0) {
-        return;
-    }
-    if (wait_us < 0) {
-        wait_us =
-            streamer_pacing_next(&pump->pacing, now_us - STREAMER_GATHER_US, unsent(pump), now_us);
-    }
-    if (wait_us == STREAMER_WAIT_FOR_EVENT) {
-        send_fence(pump, true, now_us);
-        return;
-    }
-    if (wait_us > 0 || now_us < pump->retry_us) {
-        g_source_set_ready_time(pump->timer, MAX(now_us + wait_us, pump->retry_us));
-        return;
-    }
-    pump->lossy = 0; /* until the job says how many are left */
-    tell_line(pump);
-    streamer_encode_refine(pump->encode, shadow, MAX(REFINE_MIN, rate * REFINE_US / 1000000),
-                           pump->generation, capture_input_serial(pump->capture));
+    return order;
 }
 
 /* Encodes the newest picture. True when it is done, false while the worker has it. */
@@ -336,20 +312,49 @@ static bool
 encode(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_us)
 {
     struct streamer_encode_result result;
-    uint32_t serial = capture_input_serial(pump->capture);
+    struct streamer_encode_order order = make_order(pump);
 
-    tell_line(pump);
+    order.reset = pump->needs_reset;
+    if ((pump->capabilities & VDP_CAP_JPEG) != 0) {
+        order.lossy = streamer_quality_next(
+            &pump->quality, streamer_quality_capacity(&pump->pacing.congestion), now_us);
+    }
+
     if (!pump->needs_reset && pump->film_until_us == 0 &&
         streamer_shadow_damaged_tiles(shadow) <= FEW_TILES) {
-        streamer_encode_now(pump->encode, shadow, pump->generation, serial, &result);
+        streamer_encode_now(pump->encode, shadow, &order, &result);
         use_encoded(pump, &result);
         return true;
     }
-    streamer_encode_start(pump->encode, shadow, pump->needs_reset, pump->generation, serial);
+    streamer_encode_start(pump->encode, shadow, &order);
     pump->have_due_us = 0; /* a client that promised it and sent none gets everything */
     if (pump->needs_reset) {
         pump->refreshed_us = now_us;
         pump->needs_reset = false;
+    }
+    return false;
+}
+
+/* Nothing changed: what the client has inexactly is mended, at most in a frame an interval. */
+static bool
+refine(struct streamer_pump *pump, struct streamer_shadow *shadow, int64_t now_us)
+{
+    struct streamer_encode_order order = make_order(pump);
+    int64_t wait_us;
+
+    if (pump->refine_us == 0) {
+        return false;
+    }
+    order.refine_budget =
+        streamer_quality_refine_bytes(streamer_quality_capacity(&pump->pacing.congestion));
+    wait_us = streamer_pacing_spare(&pump->pacing, pump->refine_us, unsent(pump), now_us);
+    if (wait_us == STREAMER_WAIT_FOR_EVENT) {
+        send_fence(pump, true, now_us);
+    }
+    if (wait_us == 0) {
+        streamer_encode_start(pump->encode, shadow, &order);
+    } else {
+        g_source_set_ready_time(pump->timer, wait_us > 0 ? now_us + wait_us : -1);
     }
     return false;
 }
@@ -378,8 +383,7 @@ step_once(struct streamer_pump *pump)
     }
     since_us = streamer_shadow_damaged_since(shadow);
     if (since_us == 0 && !pump->needs_reset) {
-        refine(pump, shadow, now_us);
-        return false;
+        return refine(pump, shadow, now_us);
     }
     if (pump->needs_reset) {
         since_us = now_us - STREAMER_GATHER_US;
@@ -467,13 +471,14 @@ streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sin
     pump->needs_reset = true;
     pump->is_settled = false;
     pump->refreshed_us = 0;
+    pump->refine_us = 0;
+    pump->quality = (struct streamer_quality){0};
     pump->retry_us = 0;
     pump->cursor_queued = 0;
     pump->cursor_seen = 0;
     streamer_cursors_clear(&pump->cursors);
     vdp_buffer_clear(&pump->frame);
     pump->capabilities = capabilities;
-    pump->lossy = 0;
     pump->film_refreshes = 0;
     streamer_encode_peer_has(pump->encode, NULL);
     pump->have_due_us = (capabilities & VDP_CAP_HAVE) != 0 ? vd_monotonic_us() + HAVE_US : 0;

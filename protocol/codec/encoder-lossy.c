@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "protocol/codec/encoder-state.h"
-#include "protocol/codec/jpeg.h"
 
 #define MIN_SIDE   2u                    /* tiles of a JPEG in both directions */
 #define MAX_SIDE   16u                   /* so that noise at the best quality fits an operation */
@@ -95,7 +94,7 @@ put_jpeg(struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t ti
     vdp_buffer_put_u16(out, (uint16_t)tile);
     vdp_buffer_put_u8(out, (uint8_t)across);
     vdp_buffer_put_u8(out, (uint8_t)down);
-    error = vdp_jpeg_encode(image, &rect, encoder->quality, out);
+    error = vdp_jpeg_encode(encoder->jpeg, image, &rect, encoder->quality, out);
     if (error == 0) {
         error = vdp_op_end(out, start);
     }
@@ -125,9 +124,20 @@ vdp_encoder_put_lossy(struct vdp_encoder *encoder, const struct vdp_image *image
     uint32_t left = 0;
     uint32_t i;
 
+    if (encoder->jpeg == NULL) {
+        encoder->jpeg = vdp_jpeg_writer_new();
+        if (encoder->jpeg == NULL) {
+            return VDP_ERR_NOMEM;
+        }
+    }
     memset(encoder->photo, 0, encoder->grid.count);
     for (i = 0; i < count; i++) {
-        encoder->photo[encoder->changed[i]] = is_photo(encoder, image, encoder->changed[i]);
+        uint32_t tile = encoder->changed[i];
+
+        encoder->photo[tile] =
+            (!encoder->restless ||
+             vdp_activity_is_restless(&encoder->activity[tile], encoder->now_ms)) &&
+            is_photo(encoder, image, tile);
     }
     for (i = 0; i < count && out->size - start < MAX_JPEGS; i++) {
         uint32_t tile = encoder->changed[i];
@@ -221,8 +231,26 @@ compare_tiles(const void *a, const void *b)
     return *(const uint16_t *)a - *(const uint16_t *)b;
 }
 
+bool
+vdp_encoder_refine_wait(const struct vdp_encoder *encoder, uint32_t quiet_ms, uint32_t *ret_wait_ms)
+{
+    bool any = false;
+    uint32_t tile;
+
+    *ret_wait_ms = quiet_ms;
+    for (tile = 0; tile < encoder->grid.count; tile++) {
+        if (encoder->lossy[tile] != 0 && !vdp_encoder_in_video(encoder, tile)) {
+            *ret_wait_ms = smaller(*ret_wait_ms, vdp_activity_wait(&encoder->activity[tile],
+                                                                   quiet_ms, encoder->now_ms));
+            any = true;
+        }
+    }
+    return any;
+}
+
 int
-vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer *out)
+vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, uint32_t quiet_ms,
+                   struct vdp_buffer *out)
 {
     const struct vdp_image image = {encoder->shadow, (size_t)encoder->grid.width * 4,
                                     encoder->grid.width, encoder->grid.height};
@@ -237,7 +265,8 @@ vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, struct vdp_buffer
         return 0;
     }
     for (tile = 0; tile < encoder->grid.count; tile++) {
-        if (encoder->lossy[tile] != 0 && !vdp_encoder_in_video(encoder, tile)) {
+        if (encoder->lossy[tile] != 0 && !vdp_encoder_in_video(encoder, tile) &&
+            vdp_activity_wait(&encoder->activity[tile], quiet_ms, encoder->now_ms) == 0) {
             encoder->hashes[count++] = (uint64_t)encoder->lossy[tile] << 16 | tile;
         }
     }

@@ -6,9 +6,11 @@
 
 #include <zstd.h>
 
+#include "protocol/codec/activity.h"
 #include "protocol/codec/cache.h"
 #include "protocol/codec/codec.h"
 #include "protocol/codec/copy.h"
+#include "protocol/codec/jpeg.h"
 #include "protocol/codec/tiles.h"
 #include "protocol/codec/video.h"
 
@@ -36,8 +38,12 @@ struct vdp_encoder {
     bool needs_key;
     bool digest_asked;
     bool strict;
-    unsigned quality;       /* of JPEG; 0: everything is exact at once */
-    uint8_t *photo;         /* owned; per tile: scratch of the search for photographs */
+    unsigned quality; /* of JPEG; 0: everything is exact at once */
+    bool restless;    /* ... of tiles alone that change again and again */
+    uint32_t now_ms;
+    struct vdp_activity *activity; /* owned; per tile */
+    struct vdp_jpeg_writer *jpeg;  /* owned; NULL until one is needed */
+    uint8_t *photo;                /* owned; per tile: scratch of the search for photographs */
     uint32_t *lossy;        /* owned; per tile: when it was last sent inexactly, 0: it is exact */
     uint32_t *lossy_before; /* owned; scratch */
     uint32_t lossy_clock;

@@ -50,6 +50,7 @@ free_surface(struct vdp_encoder *encoder)
     free(encoder->hashes);
     free(encoder->smooth);
     free(encoder->patches);
+    free(encoder->activity);
     free(encoder->photo);
     free(encoder->lossy);
     free(encoder->lossy_before);
@@ -63,6 +64,7 @@ free_surface(struct vdp_encoder *encoder)
     encoder->hashes = NULL;
     encoder->smooth = NULL;
     encoder->patches = NULL;
+    encoder->activity = NULL;
     encoder->photo = NULL;
     encoder->lossy = NULL;
     encoder->lossy_before = NULL;
@@ -77,6 +79,7 @@ vdp_encoder_free(struct vdp_encoder *encoder)
 {
     if (encoder != NULL) {
         free_surface(encoder);
+        vdp_jpeg_writer_free(encoder->jpeg);
         vdp_copy_finder_clear(&encoder->finder);
         (void)ZSTD_freeCCtx(encoder->stream);
         free(encoder);
@@ -100,14 +103,15 @@ vdp_encoder_resize(struct vdp_encoder *encoder, uint16_t width, uint16_t height)
     encoder->hashes = calloc(grid.count, sizeof(encoder->hashes[0]));
     encoder->smooth = calloc(grid.count, 1);
     encoder->patches = calloc(grid.count, sizeof(encoder->patches[0]));
+    encoder->activity = calloc(grid.count, sizeof(encoder->activity[0]));
     encoder->photo = calloc(grid.count, 1);
     encoder->lossy = calloc(grid.count, sizeof(encoder->lossy[0]));
     encoder->lossy_before = calloc(grid.count, sizeof(encoder->lossy[0]));
     encoder->differed = calloc(grid.count, 1);
     if (encoder->shadow == NULL || encoder->known == NULL || encoder->wanted == NULL ||
         encoder->changed == NULL || encoder->hashes == NULL || encoder->smooth == NULL ||
-        encoder->patches == NULL || encoder->photo == NULL || encoder->lossy == NULL ||
-        encoder->lossy_before == NULL || encoder->differed == NULL) {
+        encoder->patches == NULL || encoder->activity == NULL || encoder->photo == NULL ||
+        encoder->lossy == NULL || encoder->lossy_before == NULL || encoder->differed == NULL) {
         free_surface(encoder);
         return VDP_ERR_NOMEM;
     }
@@ -178,9 +182,16 @@ vdp_encoder_set_strict(struct vdp_encoder *encoder, bool strict)
 }
 
 void
-vdp_encoder_set_lossy(struct vdp_encoder *encoder, unsigned quality)
+vdp_encoder_set_lossy(struct vdp_encoder *encoder, unsigned quality, bool restless)
 {
     encoder->quality = quality > 100 ? 100 : quality;
+    encoder->restless = restless;
+}
+
+void
+vdp_encoder_set_time(struct vdp_encoder *encoder, uint32_t now_ms)
+{
+    encoder->now_ms = now_ms;
 }
 
 uint32_t
@@ -390,6 +401,21 @@ vdp_encoder_put_digest(struct vdp_encoder *encoder, struct vdp_buffer *out)
     return !encoder->digest_asked;
 }
 
+static void
+note_changed(struct vdp_encoder *encoder, uint32_t count, bool drawn)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        struct vdp_activity *tile = &encoder->activity[encoder->changed[i]];
+
+        vdp_activity_changed(tile, encoder->now_ms);
+        if (drawn) {
+            vdp_activity_drawn(tile, encoder->now_ms);
+        }
+    }
+}
+
 /*
  * Brings the first count tiles of encoder->changed to the peer, each in the way that suits it.
  * Returns how many are left there, or an enum vdp_error.
@@ -455,10 +481,13 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (key || (encoder->strict && changed > 0)) {
         begin_anew(encoder, out);
     }
+    note_changed(encoder, changed, false);
     differing = changed;
     if (!key && !encoder->strict && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
         differing = put_copies(encoder, image, changed, out);
     }
+    /* What a scroll uncovers is new, but only once. */
+    note_changed(encoder, differing, out->size == start);
     left = put_changed(encoder, image, differing, out, start, &stats);
     if (left < 0 || out->error != 0) {
         out->size = start;

@@ -10,10 +10,15 @@
 
 #include "protocol/codec/codec.h"
 
+struct vdp_jpeg_writer;
+
+/* NULL when memory is short. */
+struct vdp_jpeg_writer *vdp_jpeg_writer_new(void);
+void vdp_jpeg_writer_free(struct vdp_jpeg_writer *writer); /* accepts NULL */
 /* Appends rect of image. quality: 1 to 100; below 85 colours at half the resolution. 0 or an error.
  */
-int vdp_jpeg_encode(const struct vdp_image *image, const struct vdp_rect *rect, unsigned quality,
-                    struct vdp_buffer *out);
+int vdp_jpeg_encode(struct vdp_jpeg_writer *writer, const struct vdp_image *image,
+                    const struct vdp_rect *rect, unsigned quality, struct vdp_buffer *out);
 
 /* Whether data is a baseline JPEG of that size in colour; VDP_ERR_CORRUPT when not. */
 int vdp_jpeg_check(const uint8_t *data, size_t size, uint16_t width, uint16_t height);

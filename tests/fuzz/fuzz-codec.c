@@ -144,7 +144,7 @@ show(struct state *state, const uint8_t *edit)
     unsigned i;
 
     vdp_buffer_reset(&state->ops);
-    vdp_encoder_set_lossy(state->encoder, (edit[0] & 32) != 0 ? 70 : 0);
+    vdp_encoder_set_lossy(state->encoder, (edit[0] & 32) != 0 ? 70 : 0, false);
     set_film(state, edit);
     if (vdp_encoder_frame(state->encoder, &image, named ? &damage : NULL, named ? 1 : 0,
                           &state->ops, &key, NULL) < 0 ||
@@ -153,7 +153,7 @@ show(struct state *state, const uint8_t *edit)
     }
     while ((edit[0] & 64) == 0 && vdp_encoder_lossy_tiles(state->encoder) > 0) {
         vdp_buffer_reset(&state->ops);
-        if (vdp_encoder_refine(state->encoder, 65536, &state->ops) <= 0 ||
+        if (vdp_encoder_refine(state->encoder, 65536, 0, &state->ops) <= 0 ||
             vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, false, &dirty) !=
                 0) {
             abort();

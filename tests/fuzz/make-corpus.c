@@ -141,7 +141,7 @@ make_jpeg(void)
     if (encoder == NULL || vdp_encoder_resize(encoder, 128, 128) != 0) {
         abort();
     }
-    vdp_encoder_set_lossy(encoder, 20);
+    vdp_encoder_set_lossy(encoder, 20, false);
     if (vdp_encoder_frame(encoder, &image, NULL, 0, &ops, &key, NULL) < 0 || ops.size > 65535 ||
         vdp_encoder_lossy_tiles(encoder) != 4) {
         abort();

@@ -402,7 +402,7 @@ refine_all(struct pair *pair)
     do {
         vdp_buffer_reset(&pair->ops);
         vdp_encoder_ask_digest(pair->encoder);
-        tiles = vdp_encoder_refine(pair->encoder, 20000, &pair->ops);
+        tiles = vdp_encoder_refine(pair->encoder, 20000, 0, &pair->ops);
         g_assert_cmpint(tiles, >=, 0);
         g_assert_cmpint(tiles > 0, ==, pair->ops.size > 0);
         pair->key = false;
@@ -426,7 +426,7 @@ test_photographs_come_small_and_become_exact(void)
     draw_photo(&pair, 1);
     (void)pair_step(&pair, NULL, 0); /* never lossy unasked */
     exact = pair.ops.size;
-    vdp_encoder_set_lossy(pair.encoder, 80);
+    vdp_encoder_set_lossy(pair.encoder, 80, false);
     draw_photo(&pair, 77);
     vdp_encoder_ask_digest(pair.encoder);
     g_assert_cmpint(pair_encode(&pair, NULL, 0), ==, 32);
@@ -456,7 +456,7 @@ test_copies_carry_what_is_not_exact(void)
     unsigned i;
 
     pair_init(&pair, 500, 400);
-    vdp_encoder_set_lossy(pair.encoder, 60);
+    vdp_encoder_set_lossy(pair.encoder, 60, false);
     draw_photo(&pair, 3);
     g_assert_cmpint(pair_encode(&pair, NULL, 0), >, 0);
     g_assert_cmpint(pair_decode(&pair), ==, 0);

@@ -140,7 +140,7 @@ refine_all(struct films *films)
     pair->key = false;
     do {
         vdp_buffer_reset(&pair->ops);
-        sent = vdp_encoder_refine(pair->encoder, 65536, &pair->ops);
+        sent = vdp_encoder_refine(pair->encoder, 65536, 0, &pair->ops);
         g_assert_cmpint(sent, >=, 0);
         g_assert_cmpint(pair_decode(pair), ==, 0);
     } while (sent > 0);
