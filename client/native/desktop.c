@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client/native/film.h"
 #include "client/native/input.h"
 #include "client/native/picture.h"
 #include "client/native/statecard.h"
@@ -333,6 +334,7 @@ client_desktop_new(GtkApplication *application, struct client_api *api,
     };
     struct client_desktop *desktop = g_new0(struct client_desktop, 1);
 
+    client_films_warm();
     desktop->closed = closed;
     desktop->user_data = user_data;
     desktop_window(desktop, application, title);

@@ -6,6 +6,8 @@
 #include "protocol/video/video.h"
 #include "protocol/wire/messages.h"
 
+#define WARM_SIDE 64 /* pixels of a film that nobody sees */
+
 struct client_films {
     struct vdp_decoder *decoder;                         /* borrowed */
     struct vdp_video_decoder *codecs[VDP_VIDEO_REGIONS]; /* NULL: none, or it failed */
@@ -83,6 +85,30 @@ client_films_failed(struct client_films *films)
 
     films->failed = false;
     return failed;
+}
+
+static void *
+film_warm(void *data)
+{
+    vdp_video_codecs codecs = vdp_video_decodable();
+    enum vdp_video_codec codec =
+        codecs & VDP_VIDEO_BIT(VDP_VIDEO_H264) ? VDP_VIDEO_H264 : VDP_VIDEO_VP8;
+
+    (void)data;
+    if (codecs != 0)
+        vdp_video_decoder_free(vdp_video_decoder_new(codec, WARM_SIDE, WARM_SIDE));
+    return NULL;
+}
+
+void
+client_films_warm(void)
+{
+    static gsize begun;
+
+    if (g_once_init_enter(&begun)) {
+        g_thread_unref(g_thread_new("film", film_warm, NULL));
+        g_once_init_leave(&begun, 1);
+    }
 }
 
 uint64_t

@@ -20,6 +20,11 @@ void client_films_free(struct client_films *films); /* accepts NULL */
 void client_films_reset(struct client_films *films);
 /* Whether a region failed since this was asked last: time for a REFRESH. */
 bool client_films_failed(struct client_films *films);
+/*
+ * Loads what the first film needs, on a thread of its own: done when it comes, it would stop the
+ * picture for a quarter of a second.
+ */
+void client_films_warm(void);
 /* Codecs that HELLO names: bits of enum vdp_capability. */
 uint64_t client_films_capabilities(void);
 

@@ -14,7 +14,18 @@
 #define JPEG_PER_MILLE 200u   /* bytes of a JPEG for a thousand pixels with grain, at quality 80 */
 #define MIN_FPS        5u     /* of a budget */
 
+/* An encoder that is being made: loading its libraries would stop the picture. */
+struct making {
+    vdp_video_codecs codecs;
+    uint16_t width, height;
+    uint32_t budget;
+    struct vdp_video_encoder *codec; /* the thread's until it has ended */
+    gint done;                       /* atomic */
+};
+
 struct streamer_film {
+    GThread *thread; /* NULL: none is being made */
+    struct making making;
     struct vdp_encoder *encoder; /* borrowed */
     struct streamer_region *region;
     struct vdp_video_encoder *codec; /* owned; NULL: no film */
@@ -61,11 +72,35 @@ end_film(struct streamer_film *film)
     film->failed = false;
 }
 
+static void *
+make_codec(void *data)
+{
+    struct making *making = data;
+
+    making->codec =
+        vdp_video_encoder_new(making->codecs, making->width, making->height, making->budget);
+    g_atomic_int_set(&making->done, TRUE);
+    return NULL;
+}
+
+/* The encoder that was made, or NULL; waits for its thread. */
+static struct vdp_video_encoder *
+take_codec(struct streamer_film *film)
+{
+    if (film->thread == NULL) {
+        return NULL;
+    }
+    g_thread_join(film->thread);
+    film->thread = NULL;
+    return film->making.codec;
+}
+
 void
 streamer_film_free(struct streamer_film *film)
 {
     if (film != NULL) {
         end_film(film);
+        vdp_video_encoder_free(take_codec(film));
         streamer_region_free(film->region);
         g_free(film);
     }
@@ -111,6 +146,35 @@ worth(const struct streamer_film *film, const struct vdp_rect *rect,
     return codecs;
 }
 
+/* Whether an encoder for rect is there; has one made when there is none. */
+static bool
+get_codec(struct streamer_film *film, const struct vdp_rect *rect, vdp_video_codecs codecs,
+          uint32_t budget)
+{
+    bool fits = film->making.codecs == codecs && film->making.width == rect->width &&
+                film->making.height == rect->height;
+
+    if (film->thread != NULL) {
+        if (!g_atomic_int_get(&film->making.done)) {
+            return false;
+        }
+        film->codec = take_codec(film);
+        if (film->codec == NULL && ++film->failures == MAX_FAILURES) {
+            vd_warning("film", "no video encoder works here; films go picture by picture");
+        }
+        if (film->codec != NULL && fits) {
+            return true;
+        }
+        vdp_video_encoder_free(film->codec);
+        film->codec = NULL;
+        return false;
+    }
+    film->making = (struct making){
+        .codecs = codecs, .width = rect->width, .height = rect->height, .budget = budget};
+    film->thread = g_thread_new("film", make_codec, &film->making);
+    return false;
+}
+
 static void
 begin_film(struct streamer_film *film, const struct vdp_rect *rect, vdp_video_codecs codecs,
            uint32_t budget)
@@ -119,12 +183,7 @@ begin_film(struct streamer_film *film, const struct vdp_rect *rect, vdp_video_co
         .id = REGION_ID, .rect = *rect, .encode = encode_film, .user_data = film};
 
     end_film(film);
-    film->codec = vdp_video_encoder_new(codecs, rect->width, rect->height, budget);
-    if (film->codec == NULL) {
-        film->failures++;
-        if (film->failures == MAX_FAILURES) {
-            vd_warning("film", "no video encoder works here; films go picture by picture");
-        }
+    if (!get_codec(film, rect, codecs, budget)) {
         return;
     }
     film->rect = *rect;

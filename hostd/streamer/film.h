@@ -6,7 +6,8 @@
  * film: the one film that goes through a video codec, from its region (region.h) to its encoder.
  * Belongs to the thread that encodes.
  *
- * The codecs are loaded when the first film runs for a client that decodes one. Whatever fails is
+ * The codecs are loaded when the first film runs for a client that decodes one, and encoders are
+ * made, on a thread of their own; until then the film goes picture by picture. Whatever fails is
  * said once in the log, and pictures go on without it.
  */
 

@@ -10,7 +10,7 @@
  * is too slow to show them), if the tile differed when the next frame was encoded. Neighbours that
  * have changed more than 10 times a second for 0.8 s, photographic for the most part and at least
  * 128 by 96 pixels, are a film. Its rectangle is what changes there, not the tiles: the last boxes
- * of changed pixels vote. It ends when less than half of it has moved for 1.5 s.
+ * of changed pixels vote. It ends when less than half of it has moved for 0.4 s.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 #define STREAMER_REGION_HZ         10
 #define STREAMER_REGION_STAY_HZ    6 /* once it is one */
 #define STREAMER_REGION_ENTER_US   800000
-#define STREAMER_REGION_LEAVE_US   1500000
+#define STREAMER_REGION_LEAVE_US   400000
 #define STREAMER_REGION_MIN_WIDTH  128u
 #define STREAMER_REGION_MIN_HEIGHT 96u
 
