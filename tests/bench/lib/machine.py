@@ -21,8 +21,8 @@ DISPLAYS = {
               'disable-copy-paste=on,disable-agent-file-xfer=on,seamless-migration=off'],
 }
 GPUS = {
-    'virtio': ['-device', 'virtio-vga,id=gpu,max_outputs=1,edid=on,xres=1280,yres=800'],
-    'qxl': ['-device', 'qxl-vga,id=gpu,max_outputs=1,xres=1280,yres=800'],
+    'virtio': 'virtio-vga,id=gpu,max_outputs=1,edid=on,xres={},yres={}',
+    'qxl': 'qxl-vga,id=gpu,max_outputs=1,xres={},yres={}',
 }
 CLIENT_KIND = {'dbus': '@dbus-display', 'spice': 'spice'}
 
@@ -31,27 +31,35 @@ def image_folder():
     """The tiny image; VEDETTE_TINY names one that is made already."""
     folder = os.environ.get('VEDETTE_TINY') or f'{BUILD}/tests/images/tiny/1'
     if not os.path.exists(f'{folder}/manifest.json'):
-        subprocess.run([f'{BUILD}/hostd/image/vedette-image', 'tiny', os.path.dirname(os.path.dirname(folder))], check=True,
+        recipe = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../../hostd/image/recipes/tiny.recipe')
+        subprocess.run([f'{BUILD}/hostd/image/vedette-image', 'build', 'tiny', '--recipe', recipe, '--images',
+                        os.path.dirname(os.path.dirname(folder)), '--guest', f'{BUILD}/hostd/guest'], check=True,
                        stdout=subprocess.DEVNULL)
     return folder
 
 
+def tiny_boot():
+    image = image_folder()
+    with open(f'{image}/manifest.json', encoding='utf-8') as file:
+        return f'{image}/vmlinuz', f'{image}/initrd.img', json.load(file)['cmdline']
+
+
 class Machine:
-    def __init__(self, folder, display, gpu='virtio', memory_mb=192):
+    def __init__(self, folder, display, gpu='virtio', memory_mb=192, size=(1280, 800), boot=None, display_options=None):
+        """boot: kernel, initial file system and command line of another guest; display_options: QEMU's, of another display."""
         self.folder, self.display, self.lock = folder, display, threading.Lock()
         self.count = 0
-        image = image_folder()
-        with open(f'{image}/manifest.json', encoding='utf-8') as file:
-            cmdline = json.load(file)['cmdline']
+        kernel, initrd, cmdline = boot or tiny_boot()
         self.process = Process([
             'qemu-system-x86_64', '-name', 'guest=bench,debug-threads=on', '-nodefaults', '-no-user-config', '-machine', 'q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off',
             '-accel', 'tcg,thread=multi', '-cpu', 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand', '-smp', '1',
-            '-m', f'{memory_mb}M', '-qmp', f'unix:{folder}/qmp.sock,server=on,wait=off', *DISPLAYS[display], *GPUS[gpu],
+            '-m', f'{memory_mb}M', '-qmp', f'unix:{folder}/qmp.sock,server=on,wait=off', *(display_options or DISPLAYS[display]),
+            '-device', GPUS[gpu].format(*size),
             '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci', '-object', 'rng-random,id=r,filename=/dev/urandom',
             '-device', 'virtio-rng-pci,rng=r', '-chardev', f'socket,id=agent,path={folder}/agent.sock,server=on,wait=off',
             '-device', 'virtio-serial-pci,id=serial,max_ports=2',
             '-device', 'virtserialport,bus=serial.0,nr=1,chardev=agent,name=org.vedette.agent.0',
-            '-kernel', f'{image}/vmlinuz', '-initrd', f'{image}/initrd.img', '-append', cmdline])
+            '-kernel', kernel, '-initrd', initrd, '-append', cmdline])
         self.pid = self.process.pid
         self.qmp = socket.socket(socket.AF_UNIX)
         wait_for(lambda: os.path.exists(f'{folder}/qmp.sock'), what='the monitor')

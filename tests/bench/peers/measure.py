@@ -1,59 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """One session of one peer over one line, and one scene in it."""
-import json
 import os
-import selectors
 import subprocess
 import time
 
+from line import NoLine, Proxy
 from procs import Meter, Procs, display_is_up, free_display, port_is_up, wait_for
+from stage import DisplayStage, GuestStage, read_line
 
-# Bits a second and milliseconds one way, as the proxy takes them.
-LINES = {
-    "lan": ("LAN: no limit", []),
-    "wan20": ("20 Mbit/s, 40 ms round trip", ["--rate", "20M", "--delay", "20"]),
-    "wan4": ("4 Mbit/s, 60 ms round trip", ["--rate", "4M", "--delay", "30"]),
-    "bloat": ("10 Mbit/s, 20 ms, a FIFO of 1 s", ["--rate", "10M", "--delay", "10", "--queue", "1250000"]),
-}
+# Its pictures are shown before the scene begins.
+WARM = ("alttab",)
 
 
 def percentile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
-
-
-def read_line(stream, seconds, what):
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        if not selector.select(seconds):
-            raise RuntimeError(f"{what} said nothing within {seconds} s")
-    line = stream.readline()
-    if not line:
-        raise RuntimeError(f"{what} has ended")
-    return line
-
-
-class Proxy:
-    """The line, the same program for every peer. Counts what went down to the client."""
-
-    def __init__(self, procs, programs, target, line):
-        self.process = procs.spawn([programs["line-proxy"], "--listen", "127.0.0.1:0", "--connect", f"127.0.0.1:{target}",
-                                    "--control", *LINES[line][1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        self.port = json.loads(read_line(self.process.stdout, 5, "line-proxy"))["port"]
-
-    def command(self, text):
-        self.process.stdin.write(text.encode() + b"\n")
-
-    def bytes_down(self):
-        self.command("stats")
-        return json.loads(read_line(self.process.stdout, 5, "line-proxy"))["down"]["bytes"]
-
-
-class NoLine:
-    port = 0
-
-    def bytes_down(self):
-        return 0
 
 
 def read_log(path):
@@ -90,6 +51,8 @@ class Session:
         self.meter = Meter(f"{peer_class.name}-{serial}")
         self.procs = Procs(folder, self.meter)
         self.peer = peer_class(self.procs, programs)
+        self.viewing = False
+        self.viewers = []
         try:
             self._start(line, first_display)
         except Exception:
@@ -99,7 +62,6 @@ class Session:
     def _start(self, line, first_display):
         self.server = free_display(first_display)
         self.peer.start(self.server)
-        self.viewing = False
         self.proxy = NoLine()
         if self.peer.direct:
             self.viewer = self.server
@@ -118,7 +80,24 @@ class Session:
                                 env={**os.environ, "DISPLAY": f":{self.viewer}"})
         return "window id" in answer.stdout
 
-    def _wait_until_quiet(self, seconds=8):
+    def view(self):
+        before = len(self.procs.started)
+        self.peer.view(self.proxy.port, self.viewer)
+        self.viewers = self.procs.started[before:]
+        self.viewing = True
+
+    def view_anew(self):
+        """For viewers that give up when their connection breaks."""
+        for process in self.viewers:
+            process.kill()
+            process.wait()
+            self.procs.started.remove(process)
+        self.view()
+
+    def cpu_seconds(self):
+        return self.meter.seconds() + self.peer.more_seconds()
+
+    def wait_until_quiet(self, seconds=8, quiet=0.5):
         end = time.monotonic() + seconds
         last, since = self.proxy.bytes_down(), time.monotonic()
         while time.monotonic() < end:
@@ -128,99 +107,88 @@ class Session:
             if now - last > 3000:
                 since = time.monotonic()
             last = now
-            if time.monotonic() - since > 0.7:
+            if time.monotonic() - since > quiet:
                 return
 
-    def play(self, scene, frames=0, keys=0, timeout=25, settle=3, shot=False, stall=0):
-        """The figures of one scene as a dict."""
+    def stage(self, scene, kind, frames=0, keys=0):
+        """The scene, ready to begin, its first picture shown on the server."""
         base = self.first_base
         self.first_base = (self.first_base + 997) % 60000 + 17
-        tag = f"{self.folder}/{scene}{'-keys' if keys else ''}"
-        expected = f"/dev/shm/vedette-bench-{os.getpid()}.raw"
-        for path in (expected, f"{tag}.drawn", f"{tag}.seen"):
+        self.tag = f"{self.folder}/{scene}"
+        self.expected = f"/dev/shm/vedette-bench-{os.getpid()}.raw"
+        for path in (self.expected, f"{self.tag}.drawn", f"{self.tag}.seen"):
             if os.path.exists(path):
                 os.unlink(path)
-        player = self.procs.spawn(
-            [self.programs["scene"], "--scene", scene, "--frames", str(keys or frames), "--base", str(base), "--log",
-             f"{tag}.drawn", "--expected", expected, *(["--keys"] if keys else [])],
-            self.server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        try:
-            return self._watch(player, tag, scene, expected, keys, timeout, settle, shot, stall)
-        finally:
-            player.stdin.close()
-            try:
-                player.wait(5)
-            except subprocess.TimeoutExpired:
-                player.kill()
-                player.wait()
-            self.procs.started.remove(player)
-            if os.path.exists(expected):
-                os.unlink(expected)
+        stage = GuestStage if self.peer.machine else DisplayStage
+        return stage(self, kind, keys or frames, base, keys, self.tag, self.expected)
 
-    def _watch(self, player, tag, scene, expected, keys, timeout, settle, shot, stall):
-        marks = [int(word) for word in read_line(player.stdout, 20, "scene").split()[1:]]
-        base, frames = marks.pop(0), marks.pop()
+    def unstage(self, stage):
+        stage.close()
+        if os.path.exists(self.expected):
+            os.unlink(self.expected)
+
+    def place(self, base, marks):
+        """Where the picture lies on the viewer's display."""
         if not self.viewing:
-            self.peer.view(self.proxy.port, self.viewer)
-            self.viewing = True
-        self._find(base)
-        self._wait_until_quiet()
+            self.view()
+        self.find(base)
+        self.wait_until_quiet()
         # Once more: a viewer may still have moved or scaled its picture.
-        place = self._find(base)
-        origin = [place[0] - marks[0], place[1] - marks[1]]
-        watcher = self.procs.spawn(
-            [self.programs["watcher"], "--origin", f"{origin[0]},{origin[1]}", "--marks", ",".join(map(str, marks)), "--base",
-             str(base), "--last", str(base + frames), "--expected", expected, "--log", f"{tag}.seen", "--timeout",
-             str(timeout * 1000), "--settle", str(settle * 1000), *(["--keys", str(keys)] if keys else []),
-             *(["--shot", f"{tag}.ppm"] if shot else [])],
-            self.viewer, stdout=subprocess.PIPE, bufsize=0)
-        if keys:
-            player.stdin.write(b"go\n")
-        read_line(watcher.stdout, 5, "watcher")
-        bytes_before, cpu_before, start = self.proxy.bytes_down(), self.meter.seconds(), time.monotonic()
-        if not keys:
-            player.stdin.write(b"go\n")
-        stalled = self._stall(stall) if stall else {}
-        watcher.wait(timeout + 30)
-        self.procs.started.remove(watcher)
-        result = {"scene": "input" if keys else scene, "frames": frames, "bytes": self.proxy.bytes_down() - bytes_before,
-                  "cpu_s": round(self.meter.seconds() - cpu_before, 4), "seconds": round(time.monotonic() - start, 2)}
-        result.update(self._figures(tag, marks, keys))
-        if stalled:
-            result.update(self._after_stall(tag, stalled))
-        return result
+        place = self.find(base)
+        return [place[0] - marks[0], place[1] - marks[1]]
 
-    def _stall(self, seconds):
-        """Two seconds after the start the client reads nothing for a while."""
-        time.sleep(2)
-        before = most = self.meter.memory_kb()
-        self.proxy.command(f"stall both {seconds}")
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            time.sleep(0.5)
-            most = max(most, self.meter.memory_kb())
-        return {"end_ns": int(end * 1e9), "grown_mb": (most - before) / 1024}
-
-    @staticmethod
-    def _after_stall(tag, stalled):
-        """When the frame that was the newest at the line's return, or a later one, was seen; and whether drawing went on."""
-        drawn, seen = read_log(f"{tag}.drawn").get("frame", {}), read_log(f"{tag}.seen").get("last", {})
-        times = sorted(drawn.values())
-        newest = max((number for number, when in drawn.items() if when <= stalled["end_ns"]), default=0)
-        arrival = min((when for number, when in seen.items() if number >= newest), default=None)
-        return {"scene": "stall", "grown_mb": round(stalled["grown_mb"], 1),
-                "draw_rate": round((len(times) - 1) / ((times[-1] - times[0]) / 1e9) / 25, 3),
-                "resume_ms": arrival and round((arrival - stalled["end_ns"]) / 1e6, 1)}
-
-    def _find(self, number):
+    def find(self, number):
         find = subprocess.run([self.programs["watcher"], "--find", str(number), "--timeout", "20000"], capture_output=True,
                               text=True, env={**os.environ, "DISPLAY": f":{self.viewer}"})
         if find.returncode != 0:
             raise RuntimeError("the first picture never came")
         return [int(word) for word in find.stdout.split()]
 
-    def _figures(self, tag, marks, keys):
-        drawn, seen = read_log(f"{tag}.drawn"), read_log(f"{tag}.seen")
+    def watcher(self, origin, marks, base, last, timeout, settle, *options):
+        watcher = self.procs.spawn(
+            [self.programs["watcher"], "--origin", f"{origin[0]},{origin[1]}", "--marks", ",".join(map(str, marks)), "--base",
+             str(base), "--last", str(last), "--expected", self.expected, "--log", f"{self.tag}.seen", "--timeout",
+             str(int(timeout * 1000)), "--settle", str(int(settle * 1000)), *options],
+            self.viewer, stdout=subprocess.PIPE, bufsize=0)
+        return watcher
+
+    def wait_watcher(self, watcher, timeout):
+        watcher.wait(timeout + 30)
+        self.procs.started.remove(watcher)
+
+    def play(self, scene, kind=None, frames=0, keys=0, timeout=25, settle=None, shot=False, during=None, grabs=False):
+        """The figures of one scene as a dict. during(session, stage) is called when it has begun, for what happens meanwhile."""
+        stage = self.stage(scene, kind or scene, frames, keys)
+        try:
+            return self._watch(stage, scene, keys, timeout, self.peer.settle if settle is None else settle, shot, during, grabs)
+        finally:
+            self.unstage(stage)
+
+    def _watch(self, stage, scene, keys, timeout, settle, shot, during, grabs):
+        base, *marks, frames = stage.marks
+        origin = self.place(base, marks)
+        if scene in WARM:
+            stage.warm()
+            self.wait_until_quiet(quiet=1)
+        watcher = self.watcher(origin, marks, base, base + frames, timeout, settle, *(["--keys", str(keys)] if keys else []),
+                               *(["--shot", f"{self.tag}.ppm"] if shot else []), *(["--grabs"] if grabs else []))
+        if keys:
+            stage.go()
+        read_line(watcher.stdout, 5, "watcher")
+        bytes_before, cpu_before, start = self.proxy.bytes_down(), self.cpu_seconds(), time.monotonic()
+        if not keys:
+            stage.go()
+        more = during(self, stage) if during else {}
+        self.wait_watcher(watcher, timeout)
+        result = {"scene": scene, "frames": frames, "bytes": self.proxy.bytes_down() - bytes_before,
+                  "cpu_s": round(self.cpu_seconds() - cpu_before, 4), "seconds": round(time.monotonic() - start, 2)}
+        stage.finish()
+        result.update(self.figures(marks, keys))
+        result.update(more)
+        return result
+
+    def figures(self, marks, keys):
+        drawn, seen = read_log(f"{self.tag}.drawn"), read_log(f"{self.tag}.seen")
         frames, one = drawn.get("frame", {}), marks[:2] == marks[2:]
         first, last = seen.get("first", {}), seen.get("first" if one else "last", {})
         result = {"drawn": len(frames), "seen": len(last), "seen_first": len(first), **seen.get("quality", {})}

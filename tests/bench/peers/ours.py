@@ -4,27 +4,32 @@ import os
 import subprocess
 import time
 
-from procs import wait_for
+from procs import resident_kb, thread_seconds, wait_for
 from servers import SIZE, Peer
+
 
 class Vedette(Peer):
     name = "vedette"
     text = "Vedette: x11 capture, streamer, gateway (TLS), GTK client"
     packages = ("xdotool",)
     programs = ("xdotool",)
+    reconnects = True
 
     def __init__(self, procs, build):
         super().__init__(procs, build)
         self.system = None
 
     def start(self, display):
+        self.xvfb(display)
+        self.start_system(["--x11", f":{display}"])
+
+    def start_system(self, options, machine=None):
         os.environ["VEDETTE_BUILD"] = self.build["build"]
         from oursystem import OurSystem  # wants VEDETTE_BUILD when it is read
-        self.xvfb(display)
-        system = OurSystem(["--x11", f":{display}"])
+        system = OurSystem(options, machine=machine)
         system.__enter__()
         self.system = system
-        for pid in system.pids().values():
+        for pid in (system.streamer.pid, system.gateway.pid):
             self.procs.meter.add(pid)
         self.port = system.port
 
@@ -48,6 +53,12 @@ class Vedette(Peer):
         # The desktop is as large as its window: as large as everybody's.
         ask("windowsize", "--sync", window[0], *SIZE.split("x"))
         wait_for(lambda: ask("getwindowgeometry", window[0])[-1] == SIZE, 5, "the client's size")
+
+    def encoder_kb(self):
+        return resident_kb(self.system.streamer.pid)
+
+    def encoder_seconds(self):
+        return thread_seconds(self.system.streamer.pid)
 
     def stop(self):
         if self.system:

@@ -7,6 +7,27 @@ import subprocess
 import time
 
 
+def thread_seconds(pid, wanted=lambda name: True):
+    """CPU time of a process's living threads whose names are wanted."""
+    total = 0
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/comm") as comm, open(f"/proc/{pid}/task/{task}/schedstat") as stat:
+                if wanted(comm.read().strip()):
+                    total += int(stat.read().split()[0])
+    except OSError:
+        pass
+    return total / 1e9
+
+
+def resident_kb(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return next((int(line.split()[1]) for line in status if line.startswith("VmRSS:")), 0)
+    except OSError:
+        return 0
+
+
 class Meter:
     """CPU time of a set of processes and of everything they start, in seconds.
 
@@ -64,26 +85,11 @@ class Meter:
             if self.stat == "cpuacct.usage":
                 return int(text) / 1e9
             return int(text.split("usage_usec", 1)[1].split()[0]) / 1e6
-        total = 0
-        for pid in self._tree():
-            try:
-                for task in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
-                        total += int(stat.read().split()[0])
-            except OSError:
-                pass
-        return total / 1e9
+        return sum(thread_seconds(pid) for pid in self._tree())
 
     def memory_kb(self):
         """Resident memory of the counted processes."""
-        total = 0
-        for pid in self._tree():
-            try:
-                with open(f"/proc/{pid}/status") as status:
-                    total += next((int(line.split()[1]) for line in status if line.startswith("VmRSS:")), 0)
-            except OSError:
-                pass
-        return total
+        return sum(resident_kb(pid) for pid in self._tree())
 
     def close(self):
         if self.path:

@@ -5,12 +5,13 @@ import os
 import statistics
 import subprocess
 
-import measure
+import line as lines_of
+import plan
 import svg
 
 OURS = "vedette"
 ENOUGH = 0.95  # of the drawn frames: who shows fewer is not the best peer
-SCENES = ("type", "scroll", "drag", "web", "photo", "video", "office", "idle", "input")
+SCENES = plan.SCENES
 # key, title, whether smaller is better, format
 METRICS = (
     ("bytes_frame", "bytes a frame", "{:,.0f}"),
@@ -20,6 +21,10 @@ METRICS = (
     ("lossless_ms", "lossless after ms", "{:.0f}"),
 )
 BEGIN, END = "<!-- peers: begin, written by tests/bench/peers/run --report -->", "<!-- peers: end -->"
+
+
+def ours_of(line):
+    return "vm-vedette" if line == "vm" else OURS
 
 
 def load(path):
@@ -39,7 +44,7 @@ def save(path, results):
 def _figures(result):
     """What one run says, by frames that arrived: who drops frames sends fewer bytes and gains nothing by it here."""
     seen = result["seen"]
-    kind = "input" if result["scene"] == "input" else "last"
+    kind = "input" if result["scene"] in plan.KEYS else "last"
     return {
         "share": seen / result["drawn"] if result["drawn"] else 0,
         "bytes_frame": result["bytes"] / seen if seen else None,
@@ -74,15 +79,15 @@ class Table:
                 cell[name] = statistics.median(values) if len(values) * 2 > len(runs) else None
                 cell[name + "_spread"] = (max(values) - min(values)) / 2 / cell[name] if cell[name] else 0
             self.cell[key] = cell
-        self.lines = [line for line in measure.LINES if any(key[0] == line for key in self.cell)]
-        self.peers = sorted({key[2] for key in self.cell if key[2] != OURS})
+        self.lines = [line for line in lines_of.LINES if any(key[0] == line for key in self.cell)]
+        self.peers = sorted({key[2] for key in self.cell if key[2] != ours_of(key[0])})
 
     def scenes(self, line):
         return [scene for scene in SCENES if any(key[:2] == (line, scene) for key in self.cell)]
 
     def best(self, line, scene, metric, like):
         """(value, peer): the best of those that show enough frames; for bytes, of those whose picture ends as exactly as ours."""
-        cells = [(self.cell[key], key[2]) for key in self.cell if key[:2] == (line, scene) and key[2] != OURS]
+        cells = [(self.cell[key], key[2]) for key in self.cell if key[:2] == (line, scene) and key[2] != ours_of(line)]
         if metric == "bytes_frame" and like["exact"]:
             cells = [one for one in cells if one[0]["exact"]] or cells
         whole = [one for one in cells if one[0]["share"] >= ENOUGH]
@@ -94,7 +99,7 @@ class Table:
 
     def ratio(self, line, scene, metric):
         """(ratio, ours, the best's, the best's name) or None."""
-        cell = self.cell.get((line, scene, OURS))
+        cell = self.cell.get((line, scene, ours_of(line)))
         best = cell and self.best(line, scene, metric, cell)
         if not best or cell[metric] is None or best[0] <= 0:
             return None
@@ -105,10 +110,10 @@ def _worse(table):
     rows = []
     for line in table.lines:
         for scene in table.scenes(line):
-            cell = table.cell.get((line, scene, OURS))
+            cell = table.cell.get((line, scene, ours_of(line)))
             if not cell:
                 continue
-            shares = [(table.cell[key]["share"], key[2]) for key in table.cell if key[:2] == (line, scene) and key[2] != OURS]
+            shares = [(table.cell[key]["share"], key[2]) for key in table.cell if key[:2] == (line, scene) and key[2] != ours_of(line)]
             if shares and cell["share"] < max(shares)[0] - 0.005:
                 rows.append((9, f"| {line} | {scene} | frames seen | {cell['share']:.0%} | {max(shares)[0]:.0%} {max(shares)[1]} | – |"))
             for metric, title, form in METRICS:
@@ -142,7 +147,7 @@ def _full(table, line):
     lines = ["| scene | system | runs | frames seen | bytes a frame | server CPU ms a frame | p50 ms | p95 ms | lossless after ms "
              "| at the end |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---|"]
     for scene in table.scenes(line):
-        for peer in (OURS, *table.peers):
+        for peer in (ours_of(line), *table.peers):
             cell = table.cell.get((line, scene, peer))
             if not cell:
                 continue
@@ -171,7 +176,7 @@ def tables(results):
     table = Table(results)
     lines = ["| line | scene | what | ours | best peer | ratio |", "|---|---|---|---:|---:|---:|", *_worse(table), ""]
     for line in table.lines:
-        lines += [measure.LINES[line][0] + ":", "", *_full(table, line), ""]
+        lines += [lines_of.LINES[line][0] + ":", "", *_full(table, line), ""]
     return "\n".join(lines + _stalls(results))
 
 
@@ -214,18 +219,18 @@ def _section(results, source):
         for scene in table.scenes(line):
             values = {title: (table.ratio(line, scene, metric) or [None])[0] for metric, title, _ in METRICS[:4]}
             rows.append((scene, values))
-        plots.append((name, svg.ratios(f"{measure.LINES[line][0]}: ours ÷ the best peer", rows, [m[1] for m in METRICS[:4]])))
-        text += [f"![ours ÷ the best peer, {measure.LINES[line][0]}](img/{name})", ""]
+        plots.append((name, svg.ratios(f"{lines_of.LINES[line][0]}: ours ÷ the best peer", rows, [m[1] for m in METRICS[:4]])))
+        text += [f"![ours ÷ the best peer, {lines_of.LINES[line][0]}](img/{name})", ""]
         name = f"perf-latency-{line}.svg"
         values = {(key[1], key[2]): (cell["p50"], cell["p95"] or cell["p50"] * 10) for key, cell in table.cell.items()
                   if key[0] == line and cell["p50"]}
-        plots.append((name, svg.latencies(f"{measure.LINES[line][0]}: until seen", table.scenes(line), [OURS, *table.peers], values)))
-        text += [f"![until seen, {measure.LINES[line][0]}](img/{name})", ""]
+        plots.append((name, svg.latencies(f"{lines_of.LINES[line][0]}: until seen", table.scenes(line), [OURS, *table.peers], values)))
+        text += [f"![until seen, {lines_of.LINES[line][0]}](img/{name})", ""]
     text += results.get("notes", []) + [""]
     for line in table.lines:
-        text += [f"### {measure.LINES[line][0]}", "", *_full(table, line), ""]
+        text += [f"### {lines_of.LINES[line][0]}", "", *_full(table, line), ""]
     text += _stalls(results)
-    missing = [measure.LINES[line][0] for line in measure.LINES if line not in table.lines]
+    missing = [lines_of.LINES[line][0] for line in lines_of.LINES if line not in table.lines]
     if not any(result["scene"] == "stall" for result in results["measured"]):
         missing.append("a client that reads nothing for 60 s")
     text += ["Not measured here: " + "; ".join([*missing, "QEMU's own VNC and SPICE with the scenes inside a machine"]) + ".", ""]

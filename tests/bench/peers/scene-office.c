@@ -8,8 +8,8 @@
 #define HEIGHT 680
 
 /* The two windows between which the user switches; drawn once, shown again and again. */
-static struct sheet *
-office_cells(void)
+struct sheet *
+scene_office_cells(void)
 {
     struct sheet *sheet = sheet_new(SCENE_WIDTH, HEIGHT, 0xff);
     char text[32];
@@ -30,8 +30,8 @@ office_cells(void)
     return sheet;
 }
 
-static struct sheet *
-office_letter(void)
+struct sheet *
+scene_office_letter(void)
 {
     struct sheet *sheet = sheet_new(SCENE_WIDTH, HEIGHT, 0xc0);
     char line[160];
@@ -51,8 +51,8 @@ scene_office_begin(struct scene_state *state, int frames)
 {
     (void)frames;
     sheet_rect(state->screen, 0, 0, SCENE_WIDTH, SCENE_HEIGHT, 0x303840);
-    state->stock[0] = office_cells();
-    state->stock[1] = office_letter();
+    state->stock[0] = scene_office_cells();
+    state->stock[1] = scene_office_letter();
     sheet_copy(state->screen, 0, TOP, state->stock[0], 0, 0, SCENE_WIDTH, HEIGHT);
 }
 

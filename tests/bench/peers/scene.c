@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scene: plays one scene of scenes.c on $DISPLAY. "ready ..." on standard output when the first
- * picture is there; a line on standard input starts it; "done" when the last frame was drawn; the
- * end of standard input ends it. */
+ * picture is there; "warm" on standard input shows what the scene comes back to and is answered,
+ * any other line starts it; "done" when the last frame was drawn; the end of standard input ends
+ * it. --render only writes the last picture. */
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
@@ -10,148 +11,118 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <X11/Xutil.h>
 
-#include "tests/bench/peers/mark.h"
-#include "tests/bench/peers/scenes.h"
+#include "tests/bench/peers/player.h"
 #include "tests/bench/peers/screen.h"
 
-struct play {
-    const struct scene_kind *kind;
-    struct scene_state state;
+struct scene {
+    struct player player; /* the first: an output is given this */
     struct screen *screen;
     Window window;
     GC gc;
-    FILE *log;
-    const char *expected;
-    uint16_t base; /* the number of frame 0 */
-    int frames;
-    bool keys;
+    bool render;
 };
 
-static bool
-area_equal(const struct area *a, const struct area *b)
+static struct scene *
+scene_of(struct player *player)
 {
-    return a->x == b->x && a->y == b->y;
-}
-
-static void
-play_mark(struct play *play, const struct area *area, int n)
-{
-    mark_draw(play->state.screen->pixels + (size_t)area->y * SCENE_WIDTH + area->x, SCENE_WIDTH,
-              (uint16_t)(play->base + n));
+    return (struct scene *)(void *)player;
 }
 
 /* One rectangle of the sheet to the window, through the shared memory. */
 static void
-play_put(struct play *play, const struct area *area)
+scene_put(struct player *player, const struct area *area)
 {
+    struct scene *scene = scene_of(player);
+
     for (int row = area->y; row < area->y + area->height; row++)
-        memcpy(play->screen->pixels + (size_t)row * SCENE_WIDTH + area->x,
-               play->state.screen->pixels + (size_t)row * SCENE_WIDTH + area->x,
+        memcpy(scene->screen->pixels + (size_t)row * SCENE_WIDTH + area->x,
+               player->state.screen->pixels + (size_t)row * SCENE_WIDTH + area->x,
                (size_t)area->width * 4);
-    XShmPutImage(play->screen->display, play->window, play->gc, play->screen->image, area->x,
+    XShmPutImage(scene->screen->display, scene->window, scene->gc, scene->screen->image, area->x,
                  area->y, area->x, area->y, (unsigned int)area->width, (unsigned int)area->height,
                  False);
 }
 
 static void
-play_save(struct play *play)
+scene_move_up(struct player *player, const struct area *area, int lines)
 {
-    GError *error = NULL;
+    struct scene *scene = scene_of(player);
 
-    if (play->expected &&
-        !g_file_set_contents(play->expected, (const char *)play->state.screen->pixels,
-                             SCENE_WIDTH * SCENE_HEIGHT * 4, &error))
-        errx(1, "%s", error->message);
+    XCopyArea(scene->screen->display, scene->window, scene->window, scene->gc, area->x,
+              area->y + lines, (unsigned int)area->width, (unsigned int)(area->height - lines),
+              area->x, area->y);
+}
+
+static void
+scene_sync(struct player *player)
+{
+    XSync(scene_of(player)->screen->display, False);
 }
 
 static bool
-area_holds(const struct area *outer, const struct area *inner)
+scene_take_events(struct scene *scene)
 {
-    return inner->x >= outer->x && inner->y >= outer->y &&
-           inner->x + inner->width <= outer->x + outer->width &&
-           inner->y + inner->height <= outer->y + outer->height;
-}
+    bool pressed = false;
 
-/* Draws frame n. The time is taken when the program has its picture and before the X server hears
- * of it. */
-static void
-play_frame(struct play *play, int n)
-{
-    const struct scene_kind *kind = play->kind;
-    struct change change = {0};
-    bool first_inside = false, last_inside = false;
-    int64_t now;
+    while (!pressed && XPending(scene->screen->display)) {
+        XEvent event;
 
-    kind->step(&play->state, n, &change);
-    cairo_surface_flush(play->state.screen->surface);
-    play_mark(play, &kind->first, n);
-    play_mark(play, &kind->last, n);
-    if (n == play->frames)
-        play_save(play);
-    for (size_t i = 0; i < change.count; i++) {
-        first_inside |= area_holds(&change.areas[i], &kind->first);
-        last_inside |= area_holds(&change.areas[i], &kind->last);
+        XNextEvent(scene->screen->display, &event);
+        if (event.type == Expose)
+            player_put_all(&scene->player);
+        pressed = event.type == KeyPress;
     }
-    now = screen_now_ns();
-    if (!first_inside)
-        play_put(play, &kind->first);
-    for (size_t i = 0; i < change.count; i++)
-        play_put(play, &change.areas[i]);
-    if (!last_inside && !area_equal(&kind->first, &kind->last))
-        play_put(play, &kind->last);
-    XSync(play->screen->display, False);
-    fprintf(play->log, "frame %d %lld\n", play->base + n, (long long)now);
+    return pressed;
+}
+
+/* Milliseconds until when, never rounded up to more than is left. */
+static int
+left_ms(int64_t when)
+{
+    int64_t left = when == INT64_MAX ? -1 : (when - player_now_ns()) / 1000000;
+
+    return when == INT64_MAX ? -1 : left < 0 ? 0 : (int)left;
 }
 
 static void
-wait_until(int64_t when)
+sleep_until(int64_t when)
 {
     struct timespec at = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000};
 
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-        ;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 }
 
-static void
-play_all(struct play *play)
+static int
+scene_wait(struct player *player, int64_t when)
 {
-    int64_t start = screen_now_ns(), period = 1000000000000 / play->kind->rate_mhz;
-
-    for (int n = 1; n <= play->frames; n++) {
-        wait_until(start + (n - 1) * period);
-        play_frame(play, n);
-    }
-}
-
-/* A frame for each key that goes down. */
-static void
-play_keys(struct play *play)
-{
-    struct pollfd ends[2] = {{.fd = ConnectionNumber(play->screen->display), .events = POLLIN},
+    struct scene *scene = scene_of(player);
+    struct pollfd ends[2] = {{.fd = ConnectionNumber(scene->screen->display), .events = POLLIN},
                              {.fd = STDIN_FILENO, .events = POLLIN}};
-    int n = 0;
 
-    while (n < play->frames) {
-        XEvent event;
-
-        if (!XPending(play->screen->display)) {
-            if (poll(ends, 2, -1) < 0 && errno != EINTR)
-                err(1, "poll");
-            if (ends[1].revents)
-                return;
-            continue;
-        }
-        XNextEvent(play->screen->display, &event);
-        if (event.type == KeyPress) {
-            fprintf(play->log, "pressed %d %lld\n", play->base + n + 1, (long long)screen_now_ns());
-            play_frame(play, ++n);
-        }
+    if (!player->keys) {
+        sleep_until(when);
+        return 0;
     }
+    while (!scene_take_events(scene)) {
+        int ms = left_ms(when);
+
+        if (ms == 0) {
+            if (player_now_ns() < when)
+                sleep_until(when);
+            return 0;
+        }
+        if (poll(ends, 2, ms) < 0 && errno != EINTR)
+            err(1, "poll");
+        if (ends[1].revents)
+            return -1;
+    }
+    return 1;
 }
+
+static const struct player_output scene_output = {scene_put, scene_move_up, scene_sync, scene_wait};
 
 static int
 ignore_error(Display *display, XErrorEvent *event)
@@ -162,9 +133,10 @@ ignore_error(Display *display, XErrorEvent *event)
 }
 
 static void
-play_open_window(struct play *play)
+scene_open_window(struct scene *scene)
 {
-    Display *display = play->screen->display;
+    Display *display = scene->screen->display;
+    XGCValues values = {.graphics_exposures = False};
     XSizeHints hints = {.flags = PPosition | PSize | PMinSize | PMaxSize,
                         .min_width = SCENE_WIDTH,
                         .max_width = SCENE_WIDTH,
@@ -172,60 +144,55 @@ play_open_window(struct play *play)
                         .max_height = SCENE_HEIGHT};
     XEvent event;
 
-    play->window = XCreateSimpleWindow(display, DefaultRootWindow(display), 0, 0, SCENE_WIDTH,
-                                       SCENE_HEIGHT, 0, 0, 0);
-    XStoreName(display, play->window, "scene");
-    XSetWMNormalHints(display, play->window, &hints);
-    XSelectInput(display, play->window, StructureNotifyMask | ExposureMask | KeyPressMask);
-    play->gc = XCreateGC(display, play->window, 0, NULL);
-    XMapRaised(display, play->window);
+    scene->window = XCreateSimpleWindow(display, DefaultRootWindow(display), 0, 0, SCENE_WIDTH,
+                                        SCENE_HEIGHT, 0, 0, 0);
+    XStoreName(display, scene->window, "scene");
+    XSetWMNormalHints(display, scene->window, &hints);
+    XSelectInput(display, scene->window, StructureNotifyMask | ExposureMask | KeyPressMask);
+    scene->gc = XCreateGC(display, scene->window, GCGraphicsExposures, &values);
+    XMapRaised(display, scene->window);
     do {
         XNextEvent(display, &event);
     } while (event.type != MapNotify);
     /* Where no window manager gives the focus, the keys shall come here all the same. */
     XSetErrorHandler(ignore_error);
-    XSetInputFocus(display, play->window, RevertToParent, CurrentTime);
+    XSetInputFocus(display, scene->window, RevertToParent, CurrentTime);
     XSync(display, False);
 }
 
 /* Shows frame 0 until the line that starts the scene is there. */
 static bool
-play_wait_for_go(struct play *play)
+scene_wait_for_go(struct scene *scene)
 {
-    struct area all = {0, 0, SCENE_WIDTH, SCENE_HEIGHT};
-    struct pollfd ends[2] = {{.fd = ConnectionNumber(play->screen->display), .events = POLLIN},
+    struct pollfd ends[2] = {{.fd = ConnectionNumber(scene->screen->display), .events = POLLIN},
                              {.fd = STDIN_FILENO, .events = POLLIN}};
-    char line[16];
+    char line[16] = "";
+    bool there = true;
 
-    play_put(play, &all);
-    XSync(play->screen->display, False);
-    printf("ready %d %d %d %d %d %d\n", play->base, play->kind->first.x, play->kind->first.y,
-           play->kind->last.x, play->kind->last.y, play->frames);
-    fflush(stdout);
-    while (!(ends[1].revents & (POLLIN | POLLHUP))) {
-        bool exposed = false;
-
-        while (XPending(play->screen->display)) {
-            XEvent event;
-
-            XNextEvent(play->screen->display, &event);
-            exposed |= event.type == Expose;
+    player_put_all(&scene->player);
+    player_describe(&scene->player, stdout);
+    do {
+        ends[1].revents = 0;
+        while (!(ends[1].revents & (POLLIN | POLLHUP))) {
+            scene_take_events(scene);
+            if (poll(ends, 2, -1) < 0 && errno != EINTR)
+                err(1, "poll");
         }
-        if (exposed) {
-            play_put(play, &all);
-            XSync(play->screen->display, False);
+        there = read(STDIN_FILENO, line, sizeof line) > 0;
+        if (there && line[0] == 'w') {
+            player_warm(&scene->player);
+            printf("warmed\n");
+            fflush(stdout);
         }
-        if (poll(ends, 2, -1) < 0 && errno != EINTR)
-            err(1, "poll");
-    }
-    return read(STDIN_FILENO, line, sizeof line) > 0;
+    } while (there && line[0] == 'w');
+    return there;
 }
 
 static void
 usage(void)
 {
-    fprintf(stderr, "usage: scene --scene NAME [--frames N] [--base N] [--log FILE] [--expected "
-                    "FILE] [--keys]\n"
+    fprintf(stderr, "usage: scene --scene NAME [--frames N] [--base N] [--slower PERCENT] [--log "
+                    "FILE] [--expected FILE] [--keys] [--render]\n"
                     "scenes:");
     for (size_t i = 0; scene_kind_name(i); i++)
         fprintf(stderr, " %s", scene_kind_name(i));
@@ -234,67 +201,68 @@ usage(void)
 }
 
 static void
-play_options(struct play *play, int argc, char **argv)
+scene_options(struct scene *scene, int argc, char **argv)
 {
     static const struct option options[] = {{"scene", required_argument, NULL, 's'},
                                             {"frames", required_argument, NULL, 'n'},
                                             {"base", required_argument, NULL, 'b'},
                                             {"log", required_argument, NULL, 'l'},
                                             {"expected", required_argument, NULL, 'e'},
+                                            {"slower", required_argument, NULL, 'p'},
                                             {"keys", no_argument, NULL, 'k'},
+                                            {"render", no_argument, NULL, 'r'},
                                             {NULL, 0, NULL, 0}};
+    struct player *player = &scene->player;
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 's')
-            play->kind = scene_kind_find(optarg);
+            player->kind = scene_kind_find(optarg);
         else if (option == 'n')
-            play->frames = (int)strtol(optarg, NULL, 10);
+            player->frames = (int)strtol(optarg, NULL, 10);
         else if (option == 'b')
-            play->base = (uint16_t)strtoul(optarg, NULL, 10);
+            player->base = (uint16_t)strtoul(optarg, NULL, 10);
         else if (option == 'l')
-            play->log = fopen(optarg, "we");
+            player->log = fopen(optarg, "we");
         else if (option == 'e')
-            play->expected = optarg;
+            player->expected = optarg;
+        else if (option == 'p')
+            player->slower = (int)strtol(optarg, NULL, 10);
         else if (option == 'k')
-            play->keys = true;
+            player->keys = true;
+        else if (option == 'r')
+            scene->render = true;
         else
             usage();
     }
-    if (!play->kind || !play->log || play->frames < 0 || play->frames > 4000)
+    if (!player->kind || !player->log || player->frames < 0 || player->frames > 4000 ||
+        player->slower < 0)
         usage();
-    if (play->frames == 0)
-        play->frames = play->kind->frames;
 }
 
 int
 main(int argc, char **argv)
 {
-    struct play play = {.log = stderr};
+    struct scene scene = {.player = {.log = stderr, .output = &scene_output}};
     char rest;
 
-    play_options(&play, argc, argv);
-    play.screen = screen_new(screen_display_open(), SCENE_WIDTH, SCENE_HEIGHT);
-    play.state.screen = sheet_new(SCENE_WIDTH, SCENE_HEIGHT, 0);
-    play.kind->begin(&play.state, play.frames);
-    cairo_surface_flush(play.state.screen->surface);
-    play_mark(&play, &play.kind->first, 0);
-    play_mark(&play, &play.kind->last, 0);
-    play_open_window(&play);
-    if (play_wait_for_go(&play)) {
-        if (play.keys)
-            play_keys(&play);
-        else
-            play_all(&play);
-        fflush(play.log);
+    scene_options(&scene, argc, argv);
+    player_begin(&scene.player);
+    if (scene.render) {
+        player_render(&scene.player);
+        player_end(&scene.player);
+        return 0;
+    }
+    scene.screen = screen_new(screen_display_open(), SCENE_WIDTH, SCENE_HEIGHT);
+    scene_open_window(&scene);
+    if (scene_wait_for_go(&scene)) {
+        player_run(&scene.player);
         printf("done\n");
         fflush(stdout);
         while (read(STDIN_FILENO, &rest, 1) > 0)
             ;
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(play.state.stock); i++)
-        sheet_free(play.state.stock[i]);
-    sheet_free(play.state.screen);
-    screen_free(play.screen);
+    player_end(&scene.player);
+    screen_free(scene.screen);
     return 0;
 }

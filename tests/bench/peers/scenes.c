@@ -174,6 +174,89 @@ photo_step(struct scene_state *state, int n, struct change *change)
     change_add(change, 0, 0, SCENE_WIDTH, SCENE_HEIGHT);
 }
 
+/* photo1: a photo that opens over text, once */
+
+static void
+photo1_begin(struct scene_state *state, int frames)
+{
+    (void)frames;
+    sheet_rect(state->screen, 0, 0, SCENE_WIDTH, SCENE_HEIGHT, 0xffffff);
+    text_page(state->screen, 24, 16, 42, 600, false);
+    state->stock[0] = sheet_new(SCENE_WIDTH, SCENE_HEIGHT, 0);
+    sheet_photo(state->stock[0], 0, 0, SCENE_WIDTH, SCENE_HEIGHT, 90);
+}
+
+static void
+photo1_step(struct scene_state *state, int n, struct change *change)
+{
+    (void)n;
+    sheet_copy(state->screen, 0, 0, state->stock[0], 0, 0, SCENE_WIDTH, SCENE_HEIGHT);
+    change_add(change, 0, 0, SCENE_WIDTH, SCENE_HEIGHT);
+}
+
+/* flip: a page of text gives way to the next one; none comes back */
+
+static void
+flip_page(struct scene_state *state, int n)
+{
+    sheet_rect(state->screen, VIEW_X, VIEW_Y, VIEW_WIDTH, VIEW_HEIGHT, 0xffffff);
+    text_page(state->screen, VIEW_X + 44, VIEW_Y + 4, VIEW_HEIGHT / LINE,
+              20000 + (unsigned int)n * 100, n % 3 == 2);
+}
+
+static void
+flip_begin(struct scene_state *state, int frames)
+{
+    (void)frames;
+    sheet_rect(state->screen, 0, 0, SCENE_WIDTH, SCENE_HEIGHT, 0xd8dade);
+    flip_page(state, 0);
+}
+
+static void
+flip_step(struct scene_state *state, int n, struct change *change)
+{
+    flip_page(state, n);
+    change_add(change, VIEW_X, VIEW_Y, VIEW_WIDTH, VIEW_HEIGHT);
+}
+
+/* term: a terminal that puts out lines; the others move up, as xterm has it done */
+
+#define TERM_HEIGHT (VIEW_HEIGHT / LINE * LINE)
+
+static void
+term_line(struct sheet *screen, int row, unsigned int n)
+{
+    char line[160];
+
+    sheet_rect(screen, VIEW_X, VIEW_Y + row * LINE, VIEW_WIDTH, LINE, 0x101418);
+    paint_line(line, sizeof line, n, true);
+    sheet_text(screen, VIEW_X + 4, VIEW_Y + row * LINE, 13, true, line, 0xc8d0c8);
+}
+
+static void
+term_begin(struct scene_state *state, int frames)
+{
+    (void)frames;
+    sheet_rect(state->screen, 0, 0, SCENE_WIDTH, SCENE_HEIGHT, 0x283038);
+    sheet_rect(state->screen, VIEW_X, VIEW_Y, VIEW_WIDTH, TERM_HEIGHT, 0x101418);
+    for (int row = 0; row < TERM_HEIGHT / LINE; row++)
+        term_line(state->screen, row, 40000 + (unsigned int)row);
+}
+
+static void
+term_step(struct scene_state *state, int n, struct change *change)
+{
+    int last = TERM_HEIGHT / LINE - 1;
+
+    cairo_surface_flush(state->screen->surface);
+    sheet_copy(state->screen, VIEW_X, VIEW_Y, state->screen, VIEW_X, VIEW_Y + LINE, VIEW_WIDTH,
+               TERM_HEIGHT - LINE);
+    term_line(state->screen, last, 40000 + (unsigned int)(last + n));
+    change->moved = (struct area){VIEW_X, VIEW_Y, VIEW_WIDTH, TERM_HEIGHT};
+    change->up = LINE;
+    change_add(change, VIEW_X, VIEW_Y + last * LINE, VIEW_WIDTH, LINE);
+}
+
 /* video: 640 x 360 pans over a photo with grain, a page of text around */
 
 #define VIDEO_X      320
@@ -246,18 +329,70 @@ idle_step(struct scene_state *state, int n, struct change *change)
     change_add(change, 100, 40, 90, 20);
 }
 
+/* input-video: typing beside a video */
+
+static void
+input_video_begin(struct scene_state *state, int frames)
+{
+    video_begin(state, frames);
+    sheet_rect(state->screen, 0, 32, SCENE_WIDTH, 64, 0xffffff);
+}
+
+/* caret: it blinks and nothing else happens; quiet, attach: not even that */
+
+static void
+quiet_begin(struct scene_state *state, int frames)
+{
+    (void)frames;
+    sheet_rect(state->screen, 0, 0, SCENE_WIDTH, SCENE_HEIGHT, 0x506880);
+    sheet_gradient(state->screen, VIEW_X, VIEW_Y, VIEW_WIDTH, 28, 0x3060a0, 0x203050);
+    sheet_rect(state->screen, VIEW_X, VIEW_Y + 28, VIEW_WIDTH, VIEW_HEIGHT - 28, 0xffffff);
+    text_page(state->screen, VIEW_X + 44, VIEW_Y + 40, 38, 900, false);
+}
+
+static void
+caret_step(struct scene_state *state, int n, struct change *change)
+{
+    sheet_rect(state->screen, 90, 701, 2, 15, n % 2 ? 0x000000 : 0xffffff);
+    change_add(change, 90, 701, 2, 15);
+}
+
+/* resume: something small happens while the line is down */
+
+static void
+resume_step(struct scene_state *state, int n, struct change *change)
+{
+    (void)n;
+    sheet_rect(state->screen, VIEW_X + 44, VIEW_Y + 652, 400, 20, 0xffffff);
+    sheet_text(state->screen, VIEW_X + 44, VIEW_Y + 652, 13, false, "Mail has come meanwhile.",
+               0x101010);
+    change_add(change, VIEW_X + 44, VIEW_Y + 652, 400, 20);
+}
+
+#define CORNERS MARK(0, 0), MARK(SCENE_WIDTH - MARK_WIDTH, SCENE_HEIGHT - MARK_HEIGHT)
+#define EDGES   MARK(4, 2), MARK(1244, 702)
+
 static const struct scene_kind kinds[] = {
-    {"type", 20000, 80, MARK(TYPE_X, 40), MARK(TYPE_X, 40), type_begin, type_step},
-    {"scroll", 30000, 90, VIEW_MARKS, scroll_begin, scroll_step},
-    {"drag", 30000, 90, MARK(24, 4), MARK(1224, 700), drag_begin, drag_step},
-    {"web", 30000, 90, VIEW_MARKS, web_begin, web_step},
-    {"photo", 1000, 4, MARK(0, 0), MARK(SCENE_WIDTH - MARK_WIDTH, SCENE_HEIGHT - MARK_HEIGHT),
-     photo_begin, photo_step},
+    {"type", 20000, 80, MARK(TYPE_X, 40), MARK(TYPE_X, 40), type_begin, type_step, NULL, 0, false},
+    {"term", 25000, 75, EDGES, term_begin, term_step, NULL, 0, false},
+    {"scroll", 30000, 90, VIEW_MARKS, scroll_begin, scroll_step, NULL, 0, false},
+    {"drag", 30000, 90, MARK(24, 4), MARK(1224, 700), drag_begin, drag_step, NULL, 0, false},
+    {"web", 30000, 90, VIEW_MARKS, web_begin, web_step, NULL, 0, false},
+    {"flip", 2500, 10, VIEW_MARKS, flip_begin, flip_step, NULL, 0, false},
+    {"alttab", 3000, 12, EDGES, scene_alttab_begin, scene_alttab_step, NULL, 4, false},
+    {"slides", 1000, 4, CORNERS, scene_slides_begin, scene_slides_step, NULL, 0, false},
+    {"photo", 1000, 4, CORNERS, photo_begin, photo_step, NULL, 0, false},
+    {"photo1", 1000, 1, CORNERS, photo1_begin, photo1_step, NULL, 0, false},
     {"video", 25000, 75, MARK(VIDEO_X, VIDEO_Y),
      MARK(VIDEO_X + VIDEO_WIDTH - MARK_WIDTH, VIDEO_Y + VIDEO_HEIGHT - MARK_HEIGHT), video_begin,
-     video_step},
-    {"office", 6000, 24, MARK(4, 2), MARK(1244, 702), scene_office_begin, scene_office_step},
-    {"idle", 2000, 8, MARK(40, 40), MARK(40, 40), idle_begin, idle_step},
+     video_step, NULL, 0, false},
+    {"input-video", 25000, 25, MARK(TYPE_X, 40), MARK(TYPE_X, 40), input_video_begin, type_step,
+     video_step, 0, false},
+    {"office", 6000, 24, EDGES, scene_office_begin, scene_office_step, NULL, 0, false},
+    {"idle", 2000, 8, MARK(40, 40), MARK(40, 40), idle_begin, idle_step, NULL, 0, false},
+    {"caret", 2000, 20, EDGES, quiet_begin, caret_step, NULL, 0, true},
+    {"resume", 1000, 1, EDGES, quiet_begin, resume_step, NULL, 0, false},
+    {"quiet", 1000, 0, EDGES, quiet_begin, NULL, NULL, 0, false},
 };
 
 const struct scene_kind *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the bench shows: eight pieces of desktop work, drawn into one sheet of 1280 x 720, one frame
+/* What the bench shows: pieces of desktop work, drawn into one sheet of 1280 x 720, one frame
  * at a time. */
 #ifndef BENCH_PEERS_SCENES_H
 #define BENCH_PEERS_SCENES_H
@@ -18,6 +18,10 @@ struct area {
 struct change {
     size_t count;
     struct area areas[SCENE_RECTS];
+    /* Before them: this area moves up by so many lines, which an X program would have the server
+     * do. */
+    struct area moved;
+    int up;
 };
 
 struct scene_state;
@@ -33,6 +37,10 @@ struct scene_kind {
     void (*begin)(struct scene_state *state, int frames);
     /* Draws frame n (1, 2, ...) and says where. Markers are the caller's. */
     void (*step)(struct scene_state *state, int n, struct change *change);
+    /* What goes on by itself at the scene's rate while keys make frames; or NULL. */
+    void (*behind)(struct scene_state *state, int n, struct change *change);
+    int warm;       /* so many first frames are shown before the scene begins */
+    bool mark_last; /* only the last frame carries markers: others change nothing else */
 };
 
 struct scene_state {
@@ -44,6 +52,16 @@ struct scene_state {
 /* office, which has a file of its own. */
 void scene_office_begin(struct scene_state *state, int frames);
 void scene_office_step(struct scene_state *state, int n, struct change *change);
+
+/* alttab and slides, which have one too. */
+void scene_alttab_begin(struct scene_state *state, int frames);
+void scene_alttab_step(struct scene_state *state, int n, struct change *change);
+void scene_slides_begin(struct scene_state *state, int frames);
+void scene_slides_step(struct scene_state *state, int n, struct change *change);
+
+/* The two windows of office. */
+struct sheet *scene_office_cells(void);
+struct sheet *scene_office_letter(void);
 
 /* NULL: no such scene. */
 const struct scene_kind *scene_kind_find(const char *name);

@@ -16,6 +16,12 @@ class Peer:
     programs = ()
     text = ""
     direct = False  # the watcher looks at the very display on which the scene draws
+    machine = False  # scenes are played by a machine's guest
+    reconnects = False  # the viewer comes back by itself when its connection breaks
+    settle = 3  # seconds within which the picture becomes exact, if it ever does
+    slower = {}  # percent that a scene is played slower by
+    lines = ("lan", "wan20", "wan4", "bloat", "stall")
+    scenes = None  # those that it is asked for; all otherwise
 
     def __init__(self, procs, build):
         self.procs = procs
@@ -36,6 +42,16 @@ class Peer:
 
     def view(self, port, display):
         raise NotImplementedError
+
+    def more_seconds(self):
+        """CPU time of the server that the meter does not count."""
+        return 0
+
+    def encoder_kb(self):
+        """Resident memory of the process that encodes, where it is one of its own."""
+
+    def encoder_seconds(self):
+        """Its CPU time."""
 
     def stop(self):
         """What end() of the processes does not do."""
@@ -61,6 +77,7 @@ class TigerVnc(Peer):
     packages = ("tigervnc-standalone-server", "tigervnc-viewer")
     programs = ("Xtigervnc", "xtigervncviewer")
     options = ()
+    settle = 1.5  # what it sent as JPEG stays so
 
     def start(self, display):
         self.procs.spawn(["Xtigervnc", f":{display}", "-geometry", SIZE, "-depth", "24", "-rfbport", str(self.port),
@@ -74,6 +91,8 @@ class TigerVnc(Peer):
 
 class TigerVncLossless(TigerVnc):
     name = "tigervnc-ll"
+    settle = 3
+    lines = ("lan",)
     text = "TigerVNC, Tight without JPEG"
     options = ("-AutoSelect=0", "-PreferredEncoding=Tight", "-FullColor=1", "-NoJPEG=1", "-CustomCompressLevel=1",
                "-CompressLevel=2")
@@ -118,7 +137,7 @@ class Xspice(Peer):
         path = f"{self.procs.folder}/xspice.conf"
         with open(path, "w") as target:
             target.write(config)
-        self.procs.spawn(["Xspice", "--config", path, "--port", str(self.port), "--disable-ticketing", 
+        self.procs.spawn(["Xspice", "--config", path, "--port", str(self.port), "--disable-ticketing",
                           f":{display}", "-noreset", "-nolisten", "tcp",
                           "-logfile", f"{self.procs.folder}/xspice-xorg.log"],
                          server=True)
@@ -128,7 +147,7 @@ class Xspice(Peer):
 
     def view(self, port, display):
         folder = f"{self.procs.folder}/home/.config/spicy"
-        os.makedirs(folder)
+        os.makedirs(folder, exist_ok=True)
         with open(f"{folder}/settings", "w") as settings:
             settings.write("[general]\nresize-guest=false\nscaling=false\n")
         self.procs.spawn(["spicy", "-h", "127.0.0.1", "-p", str(port)], display)
@@ -136,6 +155,9 @@ class Xspice(Peer):
 
 class Shadow(Peer):
     name = "freerdp-shadow"
+    settle = 1.5
+    lines = ("lan",)
+    scenes = ("type", "scroll", "flip", "photo", "video", "input")
     text = "FreeRDP shadow of an Xvfb, RemoteFX"
     packages = ("freerdp2-shadow-x11", "freerdp2-x11")
     programs = ("freerdp-shadow-cli", "xfreerdp")

@@ -19,9 +19,23 @@
 
 #define PERIOD_NS  2000000  /* between two looks at the markers */
 #define COMPARE_NS 40000000 /* between two looks at the whole picture */
+#define GRAB_NS    15000000 /* between two pictures that are kept */
+#define GRABS_MAX  160
+#define LINGER_NS  300000000 /* after the picture has become exact */
+#define GOOD_SSIM  0.98
+
+/* A picture that differs from the one before it, to be looked at when nobody is in a hurry. */
+struct grab {
+    uint32_t *pixels;
+    int64_t when;
+};
 
 struct watch {
     Display *display;
+    struct grab grabs[GRABS_MAX];
+    int grab_count;
+    bool keep; /* grabs are wanted */
+    int64_t next_grab;
     struct screen *mark;
     struct screen *picture;
     FILE *log;
@@ -75,6 +89,45 @@ watch_grab(struct watch *watch)
 {
     XShmGetImage(watch->display, DefaultRootWindow(watch->display), watch->picture->image,
                  watch->origin[0], watch->origin[1], AllPlanes);
+}
+
+/* Keeps what the viewer shows now if it is new. */
+static void
+watch_keep(struct watch *watch, int64_t now)
+{
+    size_t pixels = (size_t)watch->width * (size_t)watch->height;
+    struct grab *grab = &watch->grabs[watch->grab_count];
+
+    if (!watch->keep || now < watch->next_grab || watch->grab_count == GRABS_MAX)
+        return;
+    watch->next_grab = now + GRAB_NS;
+    watch_grab(watch);
+    if (watch->grab_count > 0 && look_equal(watch->picture->pixels, grab[-1].pixels, pixels))
+        return;
+    grab->when = screen_now_ns();
+    grab->pixels = malloc(pixels * 4);
+    if (!grab->pixels)
+        err(1, NULL);
+    memcpy(grab->pixels, watch->picture->pixels, pixels * 4);
+    watch->grab_count++;
+}
+
+/* The first of the kept pictures that is good enough to look at. */
+static void
+watch_find_good(struct watch *watch)
+{
+    bool found = false;
+
+    for (int i = 0; i < watch->grab_count; i++) {
+        struct grab *grab = &watch->grabs[i];
+
+        if (!found && watch->expected &&
+            look_ssim(grab->pixels, watch->expected, watch->width, watch->height) >= GOOD_SSIM) {
+            fprintf(watch->log, "good 0 %lld\n", (long long)grab->when);
+            found = true;
+        }
+        free(grab->pixels);
+    }
 }
 
 /* After the last frame was seen: has the whole picture become the drawn one? */
@@ -132,6 +185,7 @@ watch_run(struct watch *watch, int timeout_ms, int settle_ms)
         if (!watch->one)
             watch_mark(watch, 1);
         now = screen_now_ns();
+        watch_keep(watch, now);
         if (!watch->all_seen && watch->newest[0] == watch->end &&
             (watch->one || watch->newest[1] == watch->end))
             watch->all_seen = now;
@@ -139,7 +193,7 @@ watch_run(struct watch *watch, int timeout_ms, int settle_ms)
             watch_compare(watch, now);
         if (watch->all_seen && now > watch->all_seen + (int64_t)settle_ms * 1000000)
             return;
-        if (watch->exact_at && now > watch->exact_at + 700000000)
+        if (watch->exact_at && now > watch->exact_at + LINGER_NS)
             return;
         pause_until(now + PERIOD_NS);
         now = screen_now_ns();
@@ -159,6 +213,7 @@ watch_report(struct watch *watch, const char *shot)
                 look_equal(watch->picture->pixels, watch->expected, pixels),
                 look_psnr(watch->picture->pixels, watch->expected, pixels),
                 look_ssim(watch->picture->pixels, watch->expected, watch->width, watch->height));
+    watch_find_good(watch);
     if (shot)
         look_save(shot, watch->picture->pixels, watch->width, watch->height);
 }
@@ -252,14 +307,21 @@ struct options {
 static void
 read_options(struct watch *watch, struct options *options, int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"find", required_argument, NULL, 'f'},     {"timeout", required_argument, NULL, 't'},
-        {"origin", required_argument, NULL, 'o'},   {"marks", required_argument, NULL, 'm'},
-        {"base", required_argument, NULL, 'b'},     {"last", required_argument, NULL, 'l'},
-        {"expected", required_argument, NULL, 'e'}, {"settle", required_argument, NULL, 's'},
-        {"log", required_argument, NULL, 'g'},      {"keys", required_argument, NULL, 'k'},
-        {"gap", required_argument, NULL, 'p'},      {"shot", required_argument, NULL, 'S'},
-        {"size", required_argument, NULL, 'z'},     {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"find", required_argument, NULL, 'f'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {"origin", required_argument, NULL, 'o'},
+                                          {"marks", required_argument, NULL, 'm'},
+                                          {"base", required_argument, NULL, 'b'},
+                                          {"last", required_argument, NULL, 'l'},
+                                          {"expected", required_argument, NULL, 'e'},
+                                          {"settle", required_argument, NULL, 's'},
+                                          {"log", required_argument, NULL, 'g'},
+                                          {"keys", required_argument, NULL, 'k'},
+                                          {"gap", required_argument, NULL, 'p'},
+                                          {"shot", required_argument, NULL, 'S'},
+                                          {"size", required_argument, NULL, 'z'},
+                                          {"grabs", no_argument, NULL, 'G'},
+                                          {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -287,6 +349,8 @@ read_options(struct watch *watch, struct options *options, int argc, char **argv
             read_numbers(optarg, &watch->gap_ms, 1);
         else if (option == 'S')
             options->shot = optarg;
+        else if (option == 'G')
+            watch->keep = true;
         else if (option == 'z')
             read_numbers(optarg, options->size, 2);
         else
