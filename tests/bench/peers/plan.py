@@ -41,6 +41,10 @@ def title(line):
     return lines.LINES[over(line)][0]
 
 
+def round_trip(line):
+    return lines.LINES[over(line)][2]
+
+
 def _scenes(peer, line, run, arguments):
     wanted = arguments.scenes.split(",") if arguments.scenes else QUICK[line] if arguments.quick else ON_LINE[line]
     if peer.scenes and not arguments.scenes:

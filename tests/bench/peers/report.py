@@ -8,6 +8,7 @@ import subprocess
 import line as lines_of
 import plan
 import svg
+import targets
 
 OURS = "vedette"
 ENOUGH = 0.95  # of the drawn frames: who shows fewer is not the best peer
@@ -68,7 +69,7 @@ class Table:
             key = (result["line"], result["scene"], result["peer"])
             if "error" in result:
                 self.errors.append((*key, result["error"]))
-            elif "drawn" in result and result["scene"] != "stall":
+            elif "drawn" in result and result["scene"] not in ("stall", "photo1"):
                 groups.setdefault(key, []).append(_figures(result))
         self.cell = {}
         for key, runs in groups.items():
@@ -159,16 +160,39 @@ def _full(table, line):
     return lines
 
 
-def _stalls(results):
+MOMENTS = (
+    ("attach", "Attaching to a text desktop: bytes and time until the picture is complete, and growth of the server's memory.",
+     (("bytes", "bytes", "{:,.0f}"), ("attach_ms", "ms", "{:,.0f}"), ("grown_mb", "grown MB", "{:.1f}"))),
+    ("photo1", "A photo that opens: bytes and time until SSIM 0.98 and until exact.",
+     (("good_bytes", "bytes to SSIM 0.98", "{:,.0f}"), ("good_ms", "ms", "{:,.0f}"), ("exact_bytes", "bytes to exact", "{:,.0f}"),
+      ("exact_ms", "ms", "{:,.0f}"))),
+    ("resume", "Every connection breaks and the line is down for 5 s: bytes and time from its return until the picture is complete. "
+     "Only Vedette's client comes back by itself; the others' are started anew at the line's return.",
+     (("bytes", "bytes", "{:,.0f}"), ("resume_ms", "ms", "{:,.0f}"))),
+    ("quiet", "A desktop on which nothing happens, 30 s.",
+     (("bytes_min", "bytes a minute", "{:,.0f}"), ("cpu_pct", "server CPU % of a core", "{:.2f}"),
+      ("encoder_pct", "of that the streamer", "{:.2f}"))),
+    ("caret", "Twenty blinks of a caret, one of them with markers.", (("bytes", "bytes", "{:,.0f}"), ("cpu_s", "server CPU s", "{:.3f}"))),
+    ("stall", "A client that reads nothing for 60 s while `video` plays: growth of the server's memory, part of the frames that the "
+     "program could still draw, and how long after the line's return the newest frame was seen.",
+     (("grown_mb", "grown MB", "{:.1f}"), ("draw_rate", "drawn", "{:.0%}"), ("resume_ms", "newest seen after ms", "{:,.0f}"))),
+)
+
+
+def _moments(results):
+    figures = targets.Figures(results)
     lines = []
-    for result in results["measured"]:
-        if result["scene"] == "stall" and "error" not in result:
-            resumed = "never" if result["resume_ms"] is None else f"{result['resume_ms']:.0f}"
-            lines.append(f"| {result['peer']} | {result['grown_mb']:.1f} | {result['draw_rate']:.0%} | {resumed} |")
-    if lines:
-        lines = ["A client that reads nothing for 60 s while `video` plays: growth of the server's memory, frames that the program "
-                 "could still draw, and how long after the line's return the newest frame was seen.", "",
-                 "| system | grown MB | drawn | newest seen after ms |", "|---|---:|---:|---:|", *lines, ""]
+    for scene, text, columns in MOMENTS:
+        keys = sorted((key for key in figures.runs if key[1] == scene), key=lambda key: (plan.LINES.index(key[0]), key[2]))
+        if not keys:
+            continue
+        lines += [text, "", "| line | system | runs | " + " | ".join(column[1] for column in columns) + " |",
+                  "|---|---|---:|" + "---:|" * len(columns)]
+        for key in keys:
+            values = [(figures.get(*key, column[0]), column[2]) for column in columns]
+            lines.append(f"| {key[0]} | {key[2]} | {len(figures.runs[key])} | "
+                         + " | ".join("–" if value is None else form.format(value) for value, form in values) + " |")
+        lines.append("")
     return lines
 
 
@@ -177,7 +201,7 @@ def tables(results):
     lines = ["| line | scene | what | ours | best peer | ratio |", "|---|---|---|---:|---:|---:|", *_worse(table), ""]
     for line in table.lines:
         lines += [lines_of.LINES[line][0] + ":", "", *_full(table, line), ""]
-    return "\n".join(lines + _stalls(results))
+    return "\n".join(lines + _moments(results) + ["Targets:", "", *targets.table(results), ""])
 
 
 def commit(source):
@@ -206,7 +230,8 @@ def _section(results, source):
     worse, better = _worse(table), _better(table)
     text = [BEGIN, "## Beside its peers", "",
             "`tests/bench/peers/run --report` (tests/bench/README.md) plays the same scenes on every system, 1280×720, 24 bit, through "
-            "the same proxy that counts the bytes. Where ours is worse than the best peer:", "",
+            "the same proxy that counts the bytes; on the line `vm` a QEMU machine draws them. The targets:", "",
+            *targets.table(results), "", "Where ours is worse than the best peer:", "",
             "| line | scene | what | ours | best peer | ours ÷ best |", "|---|---|---|---:|---:|---:|", *worse, "",
             "The best peer is the best of those that show at least 95 % of the drawn frames (else of those with the most), for bytes the "
             "best of those whose picture ends as exactly as ours. Bytes and CPU are per frame that was seen. Where ours is equal or "
@@ -224,16 +249,18 @@ def _section(results, source):
         name = f"perf-latency-{line}.svg"
         values = {(key[1], key[2]): (cell["p50"], cell["p95"] or cell["p50"] * 10) for key, cell in table.cell.items()
                   if key[0] == line and cell["p50"]}
-        plots.append((name, svg.latencies(f"{lines_of.LINES[line][0]}: until seen", table.scenes(line), [OURS, *table.peers], values)))
+        systems = [peer for peer in (ours_of(line), *table.peers) if any(key[1] == peer for key in values)]
+        plots.append((name, svg.latencies(f"{lines_of.LINES[line][0]}: until seen", table.scenes(line), systems, values)))
         text += [f"![until seen, {lines_of.LINES[line][0]}](img/{name})", ""]
     text += results.get("notes", []) + [""]
     for line in table.lines:
         text += [f"### {lines_of.LINES[line][0]}", "", *_full(table, line), ""]
-    text += _stalls(results)
+    text += _moments(results)
     missing = [lines_of.LINES[line][0] for line in lines_of.LINES if line not in table.lines]
     if not any(result["scene"] == "stall" for result in results["measured"]):
         missing.append("a client that reads nothing for 60 s")
-    text += ["Not measured here: " + "; ".join([*missing, "QEMU's own VNC and SPICE with the scenes inside a machine"]) + ".", ""]
+    if missing:
+        text += ["Not measured here: " + "; ".join(missing) + ".", ""]
     if table.errors:
         text += ["Failed: " + "; ".join(sorted({f"{peer} {scene} {line}: {error}" for line, scene, peer, error in table.errors})) + ".", ""]
     load = sorted(results["load"])

@@ -62,14 +62,15 @@ def ratios(title, rows, metrics):
 
 def latencies(title, scenes, systems, values):
     """values[scene, system] = (p50, p95) in ms: a dot and a line to p95 for each."""
-    left, width, step = 110, 760, 11
+    left, width, step = 110, 860, 11
+    between = (width - left) / max(len(systems), 7)  # their names stand in one row
     block = step * len(systems) + 12
     bottom = 60 + block * len(scenes)
     x = _axis(1, 2000, left, width - 30)
     parts = [HEAD.format(width=width, height=bottom + 50, title=title)]
     for index, system in enumerate(systems):
-        parts.append(f'<circle cx="{left + index * 92}" cy="37" r="4" fill="{COLOURS[index % 8]}"/>\n')
-        parts.append(_text(left + index * 92 + 7, 41, system))
+        parts.append(f'<circle cx="{left + index * between:.0f}" cy="37" r="4" fill="{COLOURS[index % 8]}"/>\n')
+        parts.append(_text(left + index * between + 7, 41, system))
     _frame(parts, x, 1, 2000, 52, bottom)
     for row, scene in enumerate(scenes):
         y = 60 + row * block
