@@ -16,6 +16,7 @@
 
 #include "protocol/codec/codec.h"
 #include "protocol/codec/tiles.h"
+#include "protocol/wire/reader.h"
 
 #define VDP_MAX_COPIES     64u
 #define VDP_COPY_SIZE      12u /* bytes on the wire: six u16 in the order of the struct */
@@ -29,6 +30,9 @@ struct vdp_copy {
 
 /* Within one picture without gaps between rows; as if the source were read before it is written. */
 void vdp_copy_apply(uint8_t *pixels, uint16_t picture_width, const struct vdp_copy *copy);
+
+/* Reads one of a COPY; VDP_ERR_RANGE when it does not lie within the surface. */
+int vdp_copy_get(struct vdp_reader *reader, const struct vdp_grid *grid, struct vdp_copy *ret_copy);
 
 /* Zero-initialised is fresh. */
 struct vdp_copy_finder {

@@ -343,13 +343,6 @@ decode_hits(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
     return 0;
 }
 
-/* Whether a rectangle has pixels and lies within the surface. */
-static bool
-is_inside(const struct vdp_grid *grid, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
-{
-    return width > 0 && height > 0 && x + width <= grid->width && y + height <= grid->height;
-}
-
 static int
 decode_copies(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 {
@@ -363,18 +356,10 @@ decode_copies(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
         struct vdp_rect to;
         uint32_t area;
 
-        copy.from_x = vdp_reader_u16(&reader);
-        copy.from_y = vdp_reader_u16(&reader);
-        copy.x = vdp_reader_u16(&reader);
-        copy.y = vdp_reader_u16(&reader);
-        copy.width = vdp_reader_u16(&reader);
-        copy.height = vdp_reader_u16(&reader);
-        if (reader.error != 0) {
-            return reader.error;
-        }
-        if (!is_inside(grid, copy.x, copy.y, copy.width, copy.height) ||
-            !is_inside(grid, copy.from_x, copy.from_y, copy.width, copy.height)) {
-            return VDP_ERR_RANGE;
+        int error = vdp_copy_get(&reader, grid, &copy);
+
+        if (error != 0) {
+            return error;
         }
         area = (uint32_t)copy.width * copy.height;
         if (area > room) {
@@ -394,7 +379,7 @@ decode_jpeg(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
     const struct vdp_grid *grid = &decoder->grid;
     struct vdp_reader reader;
     struct vdp_rect rect;
-    struct vdp_rect last;
+    uint32_t corners[2];
     uint32_t tile;
     uint32_t across;
     uint32_t down;
@@ -418,10 +403,9 @@ decode_jpeg(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
             return error;
         }
     }
-    rect = vdp_grid_rect(grid, tile);
-    last = vdp_grid_rect(grid, tile + (down - 1) * grid->across + across - 1);
-    rect.width = (uint16_t)(last.x + last.width - rect.x);
-    rect.height = (uint16_t)(last.y + last.height - rect.y);
+    corners[0] = tile;
+    corners[1] = tile + (down - 1) * grid->across + across - 1;
+    rect = vdp_grid_box(grid, corners, 2);
     error = vdp_jpeg_check(reader.at, reader.left, rect.width, rect.height);
     if (error != 0) {
         return error;
@@ -532,35 +516,6 @@ list_dirty(struct vdp_decoder *decoder)
     }
 }
 
-static struct vdp_rect
-bounding_box(const struct vdp_decoder *decoder)
-{
-    uint32_t left = UINT32_MAX;
-    uint32_t top = UINT32_MAX;
-    uint32_t right = 0;
-    uint32_t bottom = 0;
-    struct vdp_rect box = {0};
-    uint32_t i;
-
-    for (i = 0; i < decoder->dirty_count; i++) {
-        struct vdp_rect rect = vdp_grid_rect(&decoder->grid, decoder->dirty[i]);
-        uint32_t end_x = (uint32_t)rect.x + rect.width;
-        uint32_t end_y = (uint32_t)rect.y + rect.height;
-
-        left = rect.x < left ? rect.x : left;
-        top = rect.y < top ? rect.y : top;
-        right = end_x > right ? end_x : right;
-        bottom = end_y > bottom ? end_y : bottom;
-    }
-    if (decoder->dirty_count > 0) {
-        box.x = (uint16_t)left;
-        box.y = (uint16_t)top;
-        box.width = (uint16_t)(right - left);
-        box.height = (uint16_t)(bottom - top);
-    }
-    return box;
-}
-
 int
 vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, bool key,
                   struct vdp_rect *ret_dirty)
@@ -577,7 +532,7 @@ vdp_decoder_frame(struct vdp_decoder *decoder, const uint8_t *ops, size_t size, 
     decoder->needs_key = error != 0;
     if (error == 0) {
         list_dirty(decoder);
-        *ret_dirty = bounding_box(decoder);
+        *ret_dirty = vdp_grid_box(&decoder->grid, decoder->dirty, decoder->dirty_count);
     }
     return error;
 }
@@ -639,12 +594,6 @@ vdp_decoder_dirty_tiles(const struct vdp_decoder *decoder, size_t *ret_count)
 struct vdp_image
 vdp_decoder_image(const struct vdp_decoder *decoder)
 {
-    struct vdp_image image = {
-        .pixels = decoder->pixels,
-        .stride = decoder->grid.width * (size_t)4,
-        .width = decoder->grid.width,
-        .height = decoder->grid.height,
-    };
-
-    return image;
+    return (struct vdp_image){decoder->pixels, decoder->grid.width * (size_t)4, decoder->grid.width,
+                              decoder->grid.height};
 }

@@ -50,3 +50,29 @@ vdp_grid_mark(const struct vdp_grid *grid, const struct vdp_rect *rect, uint8_t 
         }
     }
 }
+
+struct vdp_rect
+vdp_grid_box(const struct vdp_grid *grid, const uint32_t *tiles, size_t count)
+{
+    uint32_t left = UINT32_MAX;
+    uint32_t top = UINT32_MAX;
+    uint32_t right = 0;
+    uint32_t bottom = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        struct vdp_rect rect = vdp_grid_rect(grid, tiles[i]);
+        uint32_t end_x = (uint32_t)rect.x + rect.width;
+        uint32_t end_y = (uint32_t)rect.y + rect.height;
+
+        left = rect.x < left ? rect.x : left;
+        top = rect.y < top ? rect.y : top;
+        right = end_x > right ? end_x : right;
+        bottom = end_y > bottom ? end_y : bottom;
+    }
+    if (count == 0) {
+        return (struct vdp_rect){0};
+    }
+    return (struct vdp_rect){(uint16_t)left, (uint16_t)top, (uint16_t)(right - left),
+                             (uint16_t)(bottom - top)};
+}

@@ -47,6 +47,9 @@ struct vdp_grid {
 int vdp_grid_set(struct vdp_grid *grid, uint16_t width, uint16_t height);
 struct vdp_rect vdp_grid_rect(const struct vdp_grid *grid, uint32_t tile);
 
+/* The bounding box of these tiles; no pixels when there are none. */
+struct vdp_rect vdp_grid_box(const struct vdp_grid *grid, const uint32_t *tiles, size_t count);
+
 /* Sets marks[tile] |= bits for every tile that rect, which lies inside, touches. */
 void vdp_grid_mark(const struct vdp_grid *grid, const struct vdp_rect *rect, uint8_t bits,
                    uint8_t *marks);

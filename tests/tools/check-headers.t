@@ -7,7 +7,7 @@ build=${VEDETTE_BUILD:?VEDETTE_BUILD names the build folder}
 cd "$source" || exit 1
 
 modules=(glib-2.0 gio-2.0 gio-unix-2.0 jansson libwebsockets openssl sqlite3 libzstd libcurl libpng gtk4
-    spice-client-glib-2.0 xcb)
+    spice-client-glib-2.0 xcb gstreamer-1.0)
 present=()
 for module in "${modules[@]}"; do
     if pkg-config --exists "$module"; then
