@@ -9,6 +9,8 @@ export class Decoder {
   #canvas;
   #context;
   #image = null;
+  #scratch = null; // where JPEG becomes pixels
+  #turn = 0; // counts frames and surfaces: what was decoded for another one is dropped
   width = 0;
   height = 0;
 
@@ -31,6 +33,7 @@ export class Decoder {
       throw new Error(`surface: ${error}`);
     }
     this.#image = null;
+    this.#turn += 1;
     if (this.width !== width || this.height !== height) {
       this.#canvas.width = width;
       this.#canvas.height = height;
@@ -39,7 +42,8 @@ export class Decoder {
     }
   }
 
-  // Decodes a frame's operations; returns what paint() is to show, or throws.
+  // Decodes a frame's operations, or throws. Returns null, or a promise when the frame holds JPEG:
+  // no other frame may be given and nothing painted before it is kept.
   decode(operations, key) {
     const at = this.#codec.vedette_input(operations.length);
     if (at === 0) {
@@ -49,6 +53,51 @@ export class Decoder {
     const error = this.#codec.vedette_frame(operations.length, key ? 1 : 0);
     if (error !== 0) {
       throw new Error(`frame: ${error}`);
+    }
+    this.#turn += 1;
+    return this.#codec.vedette_jpeg_count() > 0 ? this.#placeJpegs(at, this.#turn) : null;
+  }
+
+  // The codec has walked each of them: baseline, of just that size, all together one surface at most.
+  async #placeJpegs(input, turn) {
+    const count = this.#codec.vedette_jpeg_count();
+    for (let i = 0; i < count; i++) {
+      const [at, size, , , width, height] = new Uint32Array(
+        this.#codec.memory.buffer, this.#codec.vedette_jpeg(i), 6);
+      const bytes = new Uint8Array(this.#codec.memory.buffer, input + at, size).slice();
+      const bitmap = await createImageBitmap(
+        new Blob([bytes], { type: 'image/jpeg' }), { colorSpaceConversion: 'none' });
+      try {
+        if (turn !== this.#turn) {
+          return; // its stream has ended
+        }
+        if (bitmap.width !== width || bitmap.height !== height) {
+          throw new Error('a JPEG of another size');
+        }
+        this.#place(i, bitmap);
+      } finally {
+        bitmap.close();
+      }
+    }
+  }
+
+  #place(index, bitmap) {
+    const { width, height } = bitmap;
+    if (!this.#scratch || this.#scratch.canvas.width < width || this.#scratch.canvas.height < height) {
+      const canvas = new OffscreenCanvas(
+        Math.max(width, this.#scratch?.canvas.width ?? 0), Math.max(height, this.#scratch?.canvas.height ?? 0));
+      this.#scratch = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
+    }
+    this.#scratch.drawImage(bitmap, 0, 0);
+    const { data } = this.#scratch.getImageData(0, 0, width, height);
+    const room = this.#codec.vedette_jpeg_room(index);
+    if (room === 0) {
+      throw new Error('no memory');
+    }
+    new Uint8Array(this.#codec.memory.buffer, room, data.length).set(data);
+    const error = this.#codec.vedette_jpeg_done(index);
+    if (error !== 0) {
+      throw new Error(`jpeg: ${error}`);
     }
   }
 

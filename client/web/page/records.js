@@ -140,8 +140,8 @@ export function ticketRecord(ticket) {
 
 export function helloRecord() {
   const random = crypto.getRandomValues(new Uint8Array(9));
-  // TLVs: tiles in zstd (windowLog 23), present times, fragments, and one that nobody knows.
-  return record(k.TYPE.HELLO, 33, (view, at) => {
+  // TLVs: tiles in zstd (windowLog 23), present times, fragments, JPEG, and one that nobody knows.
+  return record(k.TYPE.HELLO, 37, (view, at) => {
     view.setUint32(at, k.MAGIC, true);
     view.setUint16(at + 4, k.VERSION_MIN, true);
     view.setUint16(at + 6, k.VERSION_MAX, true);
@@ -155,8 +155,10 @@ export function helloRecord() {
     view.setUint16(at + 23, 0, true);
     view.setUint16(at + 25, 11, true);
     view.setUint16(at + 27, 0, true);
-    view.setUint16(at + 29, 0x0a0a | ((random[8] & 7) << 12), true);
+    view.setUint16(at + 29, 3, true);
     view.setUint16(at + 31, 0, true);
+    view.setUint16(at + 33, 0x0a0a | ((random[8] & 7) << 12), true);
+    view.setUint16(at + 35, 0, true);
   });
 }
 
@@ -179,7 +181,7 @@ export function readHello(body) {
     if (size > body.length - at - 4) {
       throw new Nonsense('hello is cut off');
     }
-    if ((id & 0x8000) !== 0 && ![1, 4, 8, 11].includes(id & 0x7fff)) {
+    if ((id & 0x8000) !== 0 && ![1, 3, 4, 8, 11, 12].includes(id & 0x7fff)) {
       throw new Nonsense('hello asks for what we do not know');
     }
     at += 4 + size;

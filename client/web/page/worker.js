@@ -11,6 +11,8 @@ const RTT_MS = 2000; // between two PINGs while pictures come: they show the rou
 const DEAD_MS = 5500; // with the tick at most 6 s
 const HELLO_MS = 20000;
 const CONNECT_MS = 5000;
+const DECODE_MS = 5000; // of the browser for one frame's JPEG
+const MAX_WAITING = 64 * 1024 * 1024; // bytes that come meanwhile
 const FRAME_HEAD = 15;
 
 let decoder = null;
@@ -29,6 +31,8 @@ class Stream {
   #pinged = this.#started;
   #pingedFrames = 0;
   #opened = false;
+  #decoding = null; // since when records wait for a frame's JPEG
+  #waiting = 0; // bytes that came while some waited
   live = false;
 
   constructor(url, ticket) {
@@ -80,6 +84,10 @@ class Stream {
       }
       return;
     }
+    if (this.#decoding !== null && now - this.#decoding > DECODE_MS) {
+      this.end({ cause: 'lost', text: 'the browser does not decode a picture' });
+      return;
+    }
     // A tab that slept has sent no PING: it asks first.
     if (now - this.#heard > DEAD_MS && now - this.#pinged < DEAD_MS) {
       this.end({ cause: 'lost', text: 'nothing heard for 6 s' });
@@ -103,15 +111,55 @@ class Stream {
     totals.bytes += data.byteLength;
     try {
       this.#framer.push(new Uint8Array(data));
-      for (let next = this.#framer.next(); next && stream === this; next = this.#framer.next()) {
-        this.#record(next.type, next.body);
-      }
     } catch (error) {
-      this.send(r.goawayRecord(5));
-      this.end({ cause: 'nonsense', text: String(error.message) });
+      this.#nonsense(error);
+      return;
+    }
+    if (this.#decoding === null) {
+      this.#drain();
+      return;
+    }
+    this.#waiting += data.byteLength;
+    if (this.#waiting > MAX_WAITING) {
+      this.#nonsense(new r.Nonsense('more than may wait'));
     }
   }
 
+  #nonsense(error) {
+    this.send(r.goawayRecord(5));
+    this.end({ cause: 'nonsense', text: String(error.message) });
+  }
+
+  // Takes records in their order; whatever stands behind a frame with JPEG waits until it is shown.
+  #drain() {
+    try {
+      for (let next = this.#framer.next(); next && stream === this; next = this.#framer.next()) {
+        const shown = this.#record(next.type, next.body);
+        if (shown) {
+          this.#decoding = performance.now();
+          shown.then(() => this.#resume(), (error) => this.#resume(error));
+          return;
+        }
+      }
+      this.#waiting = 0;
+    } catch (error) {
+      this.#nonsense(error);
+    }
+  }
+
+  #resume(error) {
+    this.#decoding = null;
+    if (stream !== this) {
+      return; // it ended meanwhile
+    }
+    if (error) {
+      this.#nonsense(error);
+    } else {
+      this.#drain();
+    }
+  }
+
+  // A promise when what follows must wait.
   #record(type, body) {
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     if (!this.live && type !== k.TYPE.HELLO && type !== k.TYPE.GOAWAY &&
@@ -135,8 +183,7 @@ class Stream {
         this.#surface(view.getUint16(2, true), view.getUint16(4, true));
         break;
       case k.TYPE.FRAME:
-        this.#frame(view, body);
-        break;
+        return this.#frame(view, body);
       case k.TYPE.CURSOR_SHAPE:
         this.#shape(view, body);
         break;
@@ -145,6 +192,7 @@ class Stream {
         break;
       default: // CURSOR_WARP: a page cannot move the pointer
     }
+    return null;
   }
 
   #hello(body) {
@@ -176,7 +224,19 @@ class Stream {
 
   #frame(view, body) {
     const before = performance.now();
-    decoder.decode(body.subarray(FRAME_HEAD), isKey(view.getUint8(14)));
+    const jpegs = decoder.decode(body.subarray(FRAME_HEAD), isKey(view.getUint8(14)));
+    if (jpegs === null) {
+      this.#show(view, before);
+      return null;
+    }
+    return jpegs.then(() => {
+      if (stream === this) {
+        this.#show(view, before);
+      }
+    });
+  }
+
+  #show(view, before) {
     const decoded = performance.now();
     const tiles = decoder.paint();
     const shown = performance.now();
