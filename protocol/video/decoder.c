@@ -15,15 +15,15 @@ static const struct kind {
     struct vdp_pipe_setting settings[3];
 } kinds[] = {
     {VDP_VIDEO_H264,
-     "avdec_h264",
-     "libav",
-     "video/x-h264,stream-format=byte-stream,alignment=au",
-     {{"max-threads", "1"}, {NULL, NULL}}},
-    {VDP_VIDEO_H264,
      "openh264dec",
      "openh264",
      "video/x-h264,stream-format=byte-stream,alignment=au,profile=constrained-baseline",
      {{NULL, NULL}}},
+    {VDP_VIDEO_H264,
+     "avdec_h264",
+     "libav",
+     "video/x-h264,stream-format=byte-stream,alignment=au",
+     {{"max-threads", "1"}, {NULL, NULL}}},
     {VDP_VIDEO_VP8, "vp8dec", "vpx", "video/x-vp8", {{"threads", "1"}, {NULL, NULL}}},
 };
 
