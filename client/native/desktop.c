@@ -31,6 +31,7 @@ struct client_desktop {
     guint notice_timer;
     bool full_screen;
     bool was_live;
+    bool greeted;
     struct client_stream_stats last;
     void (*closed)(enum client_end end, void *user_data);
     void *user_data;
@@ -65,7 +66,9 @@ session_changed(void *user_data)
     client_picture_set_stale(CLIENT_PICTURE(desktop->picture), !live);
     if (live && !desktop->was_live) {
         gtk_widget_grab_focus(desktop->picture);
-        client_toolbar_greet(desktop->toolbar);
+        if (!desktop->greeted)
+            client_toolbar_greet(desktop->toolbar);
+        desktop->greeted = true;
         gtk_widget_set_visible(desktop->notice, status.fresh);
         if (status.fresh && !desktop->notice_timer)
             desktop->notice_timer = g_timeout_add(FRESH_MS, desktop_fresh_over, desktop);
