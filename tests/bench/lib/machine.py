@@ -33,7 +33,7 @@ def image_folder():
     if not os.path.exists(f'{folder}/manifest.json'):
         recipe = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../../hostd/image/recipes/tiny.recipe')
         subprocess.run([f'{BUILD}/hostd/image/vedette-image', 'build', 'tiny', '--recipe', recipe, '--images',
-                        os.path.dirname(os.path.dirname(folder)), '--guest', f'{BUILD}/hostd/guest'], check=True,
+                        os.path.dirname(os.path.dirname(folder)), '--guest', f'{BUILD}/hostd/guest', '--cache', f'{BUILD}/tests/cache'], check=True,
                        stdout=subprocess.DEVNULL)
     return folder
 

@@ -14,6 +14,8 @@ from stage import read_line
 # Emulated processors are slow: what is 30 times a second elsewhere is 10 times a second here, for all three.
 SLOWER = {"scroll": 200, "web": 200, "video": 150}
 SCENES = ("attach", "type", "input", "scroll", "web", "flip", "alttab", "photo1", "video")
+# What the guest is made with and of.
+GUEST = ("cpio", "fonts-dejavu-core", "kmod", "xz-utils")
 FONTS = "/usr/share/fonts/truetype/dejavu"
 
 
@@ -124,7 +126,7 @@ class InMachine(Peer):
 class VmVedette(InMachine, Vedette):
     name = "vm-vedette"
     text = "Vedette: QEMU's D-Bus display, streamer, gateway (TLS), GTK client"
-    packages = ("xdotool", "qemu-system-x86", "qemu-system-gui", "cpio")
+    packages = ("xdotool", "qemu-system-x86", "qemu-system-gui", *GUEST)
     programs = ("xdotool", "qemu-system-x86_64")
 
     def start(self, display):
@@ -135,7 +137,7 @@ class VmVedette(InMachine, Vedette):
 class VmVnc(InMachine, TigerVnc):
     name = "vm-qemu-vnc"
     text = "QEMU's VNC, xtigervncviewer"
-    packages = ("qemu-system-x86", "tigervnc-viewer", "cpio")
+    packages = ("qemu-system-x86", "tigervnc-viewer", *GUEST)
     programs = ("qemu-system-x86_64", "xtigervncviewer")
     display = ("-display", "none", "-vnc", "127.0.0.1:{vnc}")
 
@@ -143,7 +145,7 @@ class VmVnc(InMachine, TigerVnc):
 class VmSpice(InMachine, Xspice):
     name = "vm-qemu-spice"
     text = "QEMU's SPICE, spicy"
-    packages = ("qemu-system-x86", "spice-client-gtk", "cpio")
+    packages = ("qemu-system-x86", "spice-client-gtk", *GUEST)
     programs = ("qemu-system-x86_64", "spicy")
     display = ("-display", "none", "-spice", "addr=127.0.0.1,port={port},disable-ticketing=on")
 

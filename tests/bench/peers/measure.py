@@ -43,8 +43,9 @@ def latencies(drawn, seen):
 
 
 class Session:
-    def __init__(self, peer_class, programs, folder, line, serial, first_display):
+    def __init__(self, peer_class, programs, folder, line, serial, first_display, shots=False):
         self.programs = programs
+        self.shots = shots
         self.folder = folder
         self.serial = serial
         self.first_base = 17
@@ -148,7 +149,8 @@ class Session:
         watcher = self.procs.spawn(
             [self.programs["watcher"], "--origin", f"{origin[0]},{origin[1]}", "--marks", ",".join(map(str, marks)), "--base",
              str(base), "--last", str(last), "--expected", self.expected, "--log", f"{self.tag}.seen", "--timeout",
-             str(int(timeout * 1000)), "--settle", str(int(settle * 1000)), *options],
+             str(int(timeout * 1000)), "--settle", str(int(settle * 1000)), *(["--shot", f"{self.tag}.ppm"] if self.shots else []),
+             *options],
             self.viewer, stdout=subprocess.PIPE, bufsize=0)
         return watcher
 
@@ -156,22 +158,22 @@ class Session:
         watcher.wait(timeout + 30)
         self.procs.started.remove(watcher)
 
-    def play(self, scene, kind=None, frames=0, keys=0, timeout=25, settle=None, shot=False, during=None, grabs=False):
+    def play(self, scene, kind=None, frames=0, keys=0, timeout=25, settle=None, during=None, grabs=False):
         """The figures of one scene as a dict. during(session, stage) is called when it has begun, for what happens meanwhile."""
         stage = self.stage(scene, kind or scene, frames, keys)
         try:
-            return self._watch(stage, scene, keys, timeout, self.peer.settle if settle is None else settle, shot, during, grabs)
+            return self._watch(stage, scene, keys, timeout, self.peer.settle if settle is None else settle, during, grabs)
         finally:
             self.unstage(stage)
 
-    def _watch(self, stage, scene, keys, timeout, settle, shot, during, grabs):
+    def _watch(self, stage, scene, keys, timeout, settle, during, grabs):
         base, *marks, frames = stage.marks
         origin = self.place(base, marks)
         if scene in WARM:
             stage.warm()
             self.wait_until_quiet(quiet=1)
         watcher = self.watcher(origin, marks, base, base + frames, timeout, settle, *(["--keys", str(keys)] if keys else []),
-                               *(["--shot", f"{self.tag}.ppm"] if shot else []), *(["--grabs"] if grabs else []))
+                               *(["--grabs"] if grabs else []))
         if keys:
             stage.go()
         read_line(watcher.stdout, 5, "watcher")

@@ -49,7 +49,8 @@ def _scenes(peer, line, run, arguments):
     wanted = arguments.scenes.split(",") if arguments.scenes else QUICK[line] if arguments.quick else ON_LINE[line]
     if peer.scenes and not arguments.scenes:
         wanted = [scene for scene in wanted if scene in peer.scenes]
-    return [scene for scene in SCENES if scene in wanted and (run == 0 or scene not in ONCE)]
+    return [scene for scene in SCENES
+            if scene in wanted and scene not in peer.lacks and (run == 0 or scene not in ONCE)]
 
 
 def sessions(peers, arguments):

@@ -22,6 +22,7 @@ class Peer:
     slower = {}  # percent that a scene is played slower by
     lines = ("lan", "wan20", "wan4", "bloat", "stall")
     scenes = None  # those that it is asked for; all otherwise
+    lacks = ()  # those that it cannot play
 
     def __init__(self, procs, build):
         self.procs = procs
@@ -86,7 +87,7 @@ class TigerVnc(Peer):
         wait_for(port_is_up(self.port), 10, "Xtigervnc's port")
 
     def view(self, port, display):
-        self.procs.spawn(["xtigervncviewer", "-RemoteResize=0", *self.options, f"127.0.0.1::{port}"], display)
+        self.procs.spawn(["xtigervncviewer", "-RemoteResize=0", "-MenuKey=", *self.options, f"127.0.0.1::{port}"], display)
 
 
 class TigerVncLossless(TigerVnc):
@@ -101,6 +102,7 @@ class TigerVncLossless(TigerVnc):
 class Xpra(Peer):
     name = "xpra"
     text = "xpra, seamless, mmap=no"
+    lacks = ("resume",)  # after a broken connection a second viewer is let in and shown nothing
     # Of its recommendations those that an encoder or the protocol uses.
     packages = ("xpra", "python3-gi-cairo", "python3-lz4", "python3-lzo", "python3-brotli", "python3-numpy", "python3-pil")
     programs = ("xpra",)
