@@ -10,14 +10,13 @@ BREAK_S = 5
 QUIET_S = 30
 
 
-def _exact_ns(session, events):
-    """When the picture was complete: exact; where it never is, when all of it had come."""
-    exact = events.get("exact", {}).get(0)
-    return exact or max((max(events[kind].values()) for kind in ("first", "last") if events.get(kind)), default=None)
+def _there_ns(events):
+    """When both markers were there. Not when the picture was exact: a viewer's own bar may lie over it for some seconds."""
+    return max((min(events[kind].values()) for kind in ("first", "last") if events.get(kind)), default=None)
 
 
 def _take_in(session, marks, number):
-    """Watches a picture that may be there already, until it is exact."""
+    """Watches a picture that may be there already, until it is exact or settle is over."""
     x, y = session.find(number)
     watcher = session.watcher([x - marks[0], y - marks[1]], marks, number - 1, number, 25, session.peer.settle)
     session.wait_watcher(watcher, 25)
@@ -32,13 +31,10 @@ def attach(session):
     try:
         base, *marks, _ = stage.marks
         memory, encoder, start = session.meter.memory_kb(), session.peer.encoder_kb(), time.monotonic_ns()
-        with Sampler(session.proxy) as sampler:
-            session.view()
-            events = _take_in(session, marks, base)
+        session.view()
+        events = _take_in(session, marks, base)
         session.wait_until_quiet()
-        when = events.get("exact", {}).get(0)
-        result = {"scene": "attach", "bytes": sampler.at(when) if when else session.proxy.bytes_down(),
-                  "attach_ms": round(((_exact_ns(session, events) or time.monotonic_ns()) - start) / 1e6),
+        result = {"scene": "attach", "bytes": session.proxy.bytes_down(), "attach_ms": round((_there_ns(events) - start) / 1e6),
                   "grown_mb": round((session.meter.memory_kb() - memory) / 1024, 1), **events.get("quality", {})}
         if encoder is not None:
             result["encoder_mb"] = round((session.peer.encoder_kb() - encoder) / 1024, 1)
@@ -85,9 +81,9 @@ def resume(session):
                 session.view_anew()
                 events = _take_in(session, marks, base + 1)
         stage.finish()
-        when = _exact_ns(session, events)
+        when = _there_ns(events)
         return {"scene": "resume", "resume_ms": when and round((when - back) / 1e6, 1),
-                "bytes": when and sampler.at(when) - sampler.at(back), "anew": not session.peer.reconnects,
+                "bytes": session.proxy.bytes_down() - sampler.at(back), "anew": not session.peer.reconnects,
                 **events.get("quality", {})}
     finally:
         session.unstage(stage)

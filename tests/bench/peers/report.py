@@ -161,13 +161,14 @@ def _full(table, line):
 
 
 MOMENTS = (
-    ("attach", "Attaching to a text desktop: bytes and time until the picture is complete, and growth of the server's memory.",
+    ("attach", "Attaching to a text desktop: all bytes, time from the viewer's start (ours with its login) until both markers are there, "
+     "and growth of the server's memory.",
      (("bytes", "bytes", "{:,.0f}"), ("attach_ms", "ms", "{:,.0f}"), ("grown_mb", "grown MB", "{:.1f}"))),
     ("photo1", "A photo that opens: bytes and time until SSIM 0.98 and until exact.",
      (("good_bytes", "bytes to SSIM 0.98", "{:,.0f}"), ("good_ms", "ms", "{:,.0f}"), ("exact_bytes", "bytes to exact", "{:,.0f}"),
       ("exact_ms", "ms", "{:,.0f}"))),
-    ("resume", "Every connection breaks and the line is down for 5 s: bytes and time from its return until the picture is complete. "
-     "Only Vedette's client comes back by itself; the others' are started anew at the line's return.",
+    ("resume", "Every connection breaks and the line is down for 5 s: bytes from its return on, and time until both markers of the new "
+     "picture are there. Only Vedette's client comes back by itself; the others' are started anew at the line's return.",
      (("bytes", "bytes", "{:,.0f}"), ("resume_ms", "ms", "{:,.0f}"))),
     ("quiet", "A desktop on which nothing happens, 30 s.",
      (("bytes_min", "bytes a minute", "{:,.0f}"), ("cpu_pct", "server CPU % of a core", "{:.2f}"),
