@@ -56,6 +56,7 @@ refine_picture(struct streamer_encode *encode)
 {
     struct streamer_encode_result *result = &encode->result;
     int64_t start_us = vd_monotonic_us();
+    bool has_digest;
     int tiles;
 
     result->width = encode->width;
@@ -66,7 +67,10 @@ refine_picture(struct streamer_encode *encode)
         vdp_encoder_ask_digest(encode->encoder);
     }
     tiles = vdp_encoder_refine(encode->encoder, encode->order.refine_budget,
-                               STREAMER_QUIET_US / 1000, &result->ops);
+                               STREAMER_QUIET_US / 1000, &result->ops, &has_digest);
+    if (has_digest) {
+        encode->digest_us = start_us;
+    }
     result->encode_us = (uint32_t)(vd_monotonic_us() - start_us);
     return tiles;
 }

@@ -77,8 +77,9 @@ void vdp_encoder_set_strict(struct vdp_encoder *encoder, bool strict);
 /*
  * quality 1 to 100: photographic tiles that changed may be sent as JPEG, all of them or, restless,
  * those alone that were drawn three times within a second; 0, as it starts: never.
- * Text and flat surfaces are exact at all times, and what is exact stays so until it changes. Ask
- * vdp_encoder_refine() for exact pixels whenever the line is idle. A strict encoder sends no JPEG.
+ * Legible text, on whatever ground, and flat surfaces are exact at all times outside films, and
+ * what is exact stays so until it changes. Ask vdp_encoder_refine() for exact pixels whenever the
+ * line is idle. A strict encoder sends no JPEG.
  */
 void vdp_encoder_set_lossy(struct vdp_encoder *encoder, unsigned quality, bool restless);
 /* The time, for what follows: milliseconds of any clock that runs on. It may wrap. */
@@ -90,10 +91,10 @@ uint32_t vdp_encoder_lossy_tiles(const struct vdp_encoder *encoder);
  * first, in about budget bytes but one tile at least. Tiles that changed within the last quiet_ms
  * are left alone: they may do so again; so is what a video shows as long as it is there. Returns
  * how many tiles, 0 when there is nothing to do (or the next frame is a key frame anyway), or
- * VDP_ERR_NOMEM.
+ * VDP_ERR_NOMEM. *ret_digest says whether a digest that was asked for is among the operations.
  */
 int vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, uint32_t quiet_ms,
-                       struct vdp_buffer *out);
+                       struct vdp_buffer *out, bool *ret_digest);
 /* Whether refining is of use at all, and then in how many milliseconds it begins to be. */
 bool vdp_encoder_refine_wait(const struct vdp_encoder *encoder, uint32_t quiet_ms,
                              uint32_t *ret_wait_ms);

@@ -8,6 +8,8 @@
 #define MIN_SIDE   2u                    /* tiles of a JPEG in both directions */
 #define MAX_SIDE   16u                   /* so that noise at the best quality fits an operation */
 #define MAX_JPEGS  (16u * 1024u * 1024u) /* bytes of all in a frame; what is left goes exactly */
+#define STEEP      64                    /* a step of green over two pixels: the edge of a letter */
+#define LETTERS    64u   /* one such step in so many pixels is text, whatever lies below it */
 #define TILE_BYTES 8192u /* what an exact photographic tile costs, at most nearly always */
 
 static const uint8_t *
@@ -16,13 +18,32 @@ at_image(const struct vdp_image *image, const struct vdp_rect *rect, uint32_t ro
     return image->pixels + (rect->y + row) * image->stride + rect->x * 4u;
 }
 
-/* Smooth or noisy all over and new for the most part: text and surfaces never are. */
+static uint32_t
+count_steep(const uint8_t *bgrx, uint32_t pixels)
+{
+    uint32_t steep = 0;
+    uint32_t x;
+
+    for (x = 2; x < pixels; x++) { /* a smoothed edge has one pixel between its sides */
+        int step = bgrx[x * 4 + 1] - bgrx[x * 4 - 7];
+
+        steep += step >= STEEP || step <= -STEEP;
+    }
+    return steep;
+}
+
+/*
+ * Smooth or noisy all over, without the edges of letters, and new for the most part. Text on an
+ * even ground repeats its ground; text over a gradient or a photograph does not, but its edges are
+ * steep.
+ */
 static bool
 is_photo(const struct vdp_encoder *encoder, const struct vdp_image *image, uint32_t tile)
 {
     struct vdp_rect rect = vdp_grid_rect(&encoder->grid, tile);
     const struct vdp_pixel_ops *ops = vdp_pixel_ops();
     uint32_t repeats = 0;
+    uint32_t steep = 0;
     uint32_t fresh = 0;
     uint32_t row;
 
@@ -30,13 +51,15 @@ is_photo(const struct vdp_encoder *encoder, const struct vdp_image *image, uint3
         const uint8_t *from = at_image(image, &rect, row);
 
         repeats += ops->count_repeats(from, rect.width);
+        steep += count_steep(from, rect.width);
         fresh += !encoder->known[tile] ||
                  !ops->equal(from,
                              encoder->shadow +
                                  ((size_t)(rect.y + row) * encoder->grid.width + rect.x) * 4,
                              rect.width);
     }
-    return repeats * 8 < (uint32_t)rect.width * rect.height && fresh * 2 >= rect.height;
+    return repeats * 8 < (uint32_t)rect.width * rect.height &&
+           steep * LETTERS < (uint32_t)rect.width * rect.height && fresh * 2 >= rect.height;
 }
 
 /* Grows right, then down, over tiles that wanted calls photographic. Sizes in tiles. */
@@ -250,7 +273,7 @@ vdp_encoder_refine_wait(const struct vdp_encoder *encoder, uint32_t quiet_ms, ui
 
 int
 vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, uint32_t quiet_ms,
-                   struct vdp_buffer *out)
+                   struct vdp_buffer *out, bool *ret_digest)
 {
     const struct vdp_image image = {encoder->shadow, (size_t)encoder->grid.width * 4,
                                     encoder->grid.width, encoder->grid.height};
@@ -261,6 +284,7 @@ vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, uint32_t quiet_ms
     uint32_t tile;
     int left;
 
+    *ret_digest = false;
     if (encoder->needs_key || encoder->strict) {
         return 0;
     }
@@ -287,7 +311,7 @@ vdp_encoder_refine(struct vdp_encoder *encoder, size_t budget, uint32_t quiet_ms
         return VDP_ERR_NOMEM;
     }
     if (count > 0) {
-        (void)vdp_encoder_put_digest(encoder, out);
+        *ret_digest = vdp_encoder_put_digest(encoder, out);
     }
     return (int)count - left;
 }

@@ -477,7 +477,6 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     }
     mark_wanted(encoder, damage, damage_count);
     changed = find_changed(encoder, image, &stats.tiles_compared);
-    memcpy(encoder->differed, encoder->wanted, encoder->grid.count);
     if (key || (encoder->strict && changed > 0)) {
         begin_anew(encoder, out);
     }
@@ -486,6 +485,7 @@ vdp_encoder_frame(struct vdp_encoder *encoder, const struct vdp_image *image,
     if (!key && !encoder->strict && changed >= VDP_COPY_MIN_TILES && all_known(encoder)) {
         differing = put_copies(encoder, image, changed, out);
     }
+    memcpy(encoder->differed, encoder->wanted, encoder->grid.count);
     /* What a scroll uncovers is new, but only once. */
     note_changed(encoder, differing, out->size == start);
     left = put_changed(encoder, image, differing, out, start, &stats);

@@ -60,7 +60,10 @@ struct vdp_video_source {
 int vdp_encoder_set_video(struct vdp_encoder *encoder, const struct vdp_video_source *source);
 /* The next access unit is a key frame. */
 void vdp_encoder_video_key(struct vdp_encoder *encoder);
-/* Per tile, row by row: 1 when the last frame found it changed. Borrowed, valid until a resize. */
+/*
+ * Per tile, row by row: 1 when the last frame found it changed and no copy brought it. Borrowed,
+ * valid until a resize.
+ */
 const uint8_t *vdp_encoder_changed(const struct vdp_encoder *encoder);
 /*
  * The bounding box of the pixels within `within` in which image differs from the last frame; empty

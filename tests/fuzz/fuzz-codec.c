@@ -140,6 +140,7 @@ show(struct state *state, const uint8_t *edit)
     bool named = (edit[0] & 2) != 0 && !state->all_damaged;
     struct vdp_rect dirty;
     struct vdp_image shown;
+    bool digest;
     bool key;
     unsigned i;
 
@@ -153,7 +154,7 @@ show(struct state *state, const uint8_t *edit)
     }
     while ((edit[0] & 64) == 0 && vdp_encoder_lossy_tiles(state->encoder) > 0) {
         vdp_buffer_reset(&state->ops);
-        if (vdp_encoder_refine(state->encoder, 65536, 0, &state->ops) <= 0 ||
+        if (vdp_encoder_refine(state->encoder, 65536, 0, &state->ops, &digest) <= 0 ||
             vdp_decoder_frame(state->decoder, state->ops.data, state->ops.size, false, &dirty) !=
                 0) {
             abort();

@@ -6,6 +6,7 @@
 
 #include "protocol/codec/codec.h"
 #include "protocol/codec/pixels.h"
+#include "protocol/codec/video.h"
 #include "tests/unit/codec-fixture.h"
 
 /* A picture that was shown before costs two bytes a tile, cut tiles included. */
@@ -77,6 +78,19 @@ move_rows(struct pair *pair, unsigned to, unsigned from, unsigned rows)
 }
 
 /* Noise, which nothing but a copy makes small. */
+static unsigned
+count_changed(const struct pair *pair, unsigned tiles)
+{
+    const uint8_t *changed = vdp_encoder_changed(pair->encoder);
+    unsigned count = 0;
+    unsigned i;
+
+    for (i = 0; i < tiles; i++) {
+        count += changed[i];
+    }
+    return count;
+}
+
 static void
 test_a_scrolled_page_is_copied(void)
 {
@@ -96,6 +110,7 @@ test_a_scrolled_page_is_copied(void)
         }
         g_assert_cmpint(pair_step(&pair, NULL, 0), ==, 80);
         g_assert_cmpuint(pair.stats.tiles_copied, >=, 72);
+        g_assert_cmpuint(count_changed(&pair, 80), ==, 80 - pair.stats.tiles_copied);
         g_assert_cmpuint(pair.ops.size, <, 8 * 64 * 64 * 3 + 2000);
     }
     pair_clear(&pair);
@@ -397,17 +412,19 @@ static unsigned
 refine_all(struct pair *pair)
 {
     unsigned frames = 0;
+    bool digest;
     int tiles;
 
     do {
         vdp_buffer_reset(&pair->ops);
         vdp_encoder_ask_digest(pair->encoder);
-        tiles = vdp_encoder_refine(pair->encoder, 20000, 0, &pair->ops);
+        tiles = vdp_encoder_refine(pair->encoder, 20000, 0, &pair->ops, &digest);
         g_assert_cmpint(tiles, >=, 0);
         g_assert_cmpint(tiles > 0, ==, pair->ops.size > 0);
         pair->key = false;
         if (tiles > 0) {
             g_assert_cmpint(pair_decode(pair), ==, 0);
+            g_assert_true(digest == (vdp_encoder_lossy_tiles(pair->encoder) == 0));
             frames++;
         }
     } while (tiles > 0);
