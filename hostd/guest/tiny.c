@@ -177,6 +177,7 @@ main(void)
         return 2;
     }
     guest.screen.fd = -1;
+    reboot(RB_DISABLE_CAD); /* Ctrl+Alt+Del is three keys, not the end of the machine */
     guest_mount_kernel();
     guest.uevents = uevent_open(); /* before the modules: nothing that they bring is missed */
     guest_load_modules();

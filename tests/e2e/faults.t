@@ -129,13 +129,14 @@ def damaged_image(tap, system):
 
 
 def session_end(tap, system, alice):
-    started = time.monotonic()
-    system.ctl('session', 'end', session_of(system, 'alice')['id'])
+    started, session = time.monotonic(), session_of(system, 'alice')
+    system.ctl('session', 'end', session['id'])
     state = wait_for(lambda: (s := alice.do('state'))['state'] == 'ended' and s, 10, 'the client to hear of it')
     seconds = time.monotonic() - started
     tap.note(f'the client heard of it after {seconds:.2f} s: {state["text"]}')
     tap.ok(seconds < 2, 'an administrator ends a session and its stream within 2 s')
     tap.ok('administrator' in state['text'], 'with the reason')
+    wait_for(lambda: all(d['id'] != session['desktop'] for d in system.status()['desktops']), 30, 'her desktop to be gone')
 
 
 def deny(tap, system, bob):

@@ -198,6 +198,7 @@ export class Desktop {
   }
 
   async #fullscreen() {
+    this.picture.focus({ preventScroll: true });
     if (document.fullscreenElement) {
       await document.exitFullscreen();
       return;
@@ -214,7 +215,9 @@ export class Desktop {
     if (!document.fullscreenElement) {
       navigator.keyboard?.unlock?.();
     }
-    this.picture.focus({ preventScroll: true });
+    if (!this.view.contains(document.activeElement)) {
+      this.picture.focus({ preventScroll: true }); // but whoever went elsewhere meanwhile stays there
+    }
   }
 
   // Surface pixels a CSS pixel stands for: as many as the screen has, but readable under a finger.
