@@ -34,6 +34,8 @@ def attach(session):
         session.view()
         events = _take_in(session, marks, base)
         session.wait_until_quiet()
+        if _there_ns(events) is None:
+            raise RuntimeError("the viewer was not seen to show the picture")
         result = {"scene": "attach", "bytes": session.proxy.bytes_down(), "attach_ms": round((_there_ns(events) - start) / 1e6),
                   "grown_mb": round((session.meter.memory_kb() - memory) / 1024, 1), **events.get("quality", {})}
         if encoder is not None:
