@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from procs import resident_kb, thread_seconds, wait_for
+from procs import process_seconds, resident_kb, wait_for
 from servers import SIZE, Peer
 
 
@@ -58,7 +58,7 @@ class Vedette(Peer):
         return resident_kb(self.system.streamer.pid)
 
     def encoder_seconds(self):
-        return thread_seconds(self.system.streamer.pid)
+        return process_seconds(self.system.streamer.pid)
 
     def stop(self):
         if self.system:

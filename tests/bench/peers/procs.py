@@ -20,6 +20,11 @@ def thread_seconds(pid, wanted=lambda name: True):
     return total / 1e9
 
 
+def process_seconds(pid):
+    """CPU time of a process, of threads that have ended too: clock_getcpuclockid(3), spelled out."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
 def resident_kb(pid):
     try:
         with open(f"/proc/{pid}/status") as status:
