@@ -9,7 +9,8 @@
 #include "broker/hosts.h"
 #include "broker/jsonget.h"
 #include "broker/name.h"
-#include "broker/poolfile.h"
+#include "broker/plan.h"
+#include "broker/poolfolder.h"
 #include "broker/report.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -132,23 +133,49 @@ verb_session_list(struct broker *broker, const json_t *message)
     return broker_report_sessions(broker);
 }
 
-static json_t *
-verb_verify(struct broker *broker, const json_t *message)
+/* The pool files as they are now, or NULL and *ret_reply. */
+static struct broker_pools *
+load_files(struct broker *broker, json_t **ret_reply)
 {
     char *dir = g_build_filename(broker->config.config, "pools.d", NULL);
     GPtrArray *errors = NULL;
     struct broker_pools *pools = broker_pools_load(dir, &errors);
-    json_t *reply;
+
+    g_free(dir);
+    if (pools == NULL) {
+        *ret_reply = errors_new(errors);
+        g_ptr_array_unref(errors);
+    }
+    return pools;
+}
+
+static json_t *
+verb_verify(struct broker *broker, const json_t *message)
+{
+    json_t *reply = NULL;
+    struct broker_pools *pools = load_files(broker, &reply);
 
     (void)message;
-    g_free(dir);
     if (pools != NULL) {
         reply = pools_reply(pools);
         broker_pools_free(pools);
-        return reply;
     }
-    reply = errors_new(errors);
-    g_ptr_array_unref(errors);
+    return reply;
+}
+
+static json_t *
+verb_plan(struct broker *broker, const json_t *message)
+{
+    json_t *reply = NULL;
+    struct broker_pools *pools = load_files(broker, &reply);
+
+    (void)message;
+    if (pools != NULL) {
+        reply = reply_new();
+        json_object_set_new(reply, "changes",
+                            broker_plan(broker->model, broker->pools, pools, vd_wall_ms()));
+        broker_pools_free(pools);
+    }
     return reply;
 }
 
@@ -289,18 +316,69 @@ verb_host_revoke(struct broker *broker, const json_t *message)
 }
 
 static json_t *
+no_session(void)
+{
+    return error_new("not-found", "there is no such session; 'vedettectl session list' shows them");
+}
+
+static json_t *
+verb_session_show(struct broker *broker, const json_t *message)
+{
+    const char *id = json_string_value(json_object_get(message, "session"));
+    struct broker_session *session = id != NULL ? broker_model_session(broker->model, id) : NULL;
+
+    return session != NULL ? broker_report_session(broker, session) : no_session();
+}
+
+static json_t *
 verb_session_end(struct broker *broker, const json_t *message)
 {
     const char *id = json_string_value(json_object_get(message, "session"));
     struct broker_session *session = id != NULL ? broker_model_session(broker->model, id) : NULL;
 
     if (session == NULL) {
-        return error_new("not-found",
-                         "there is no such session; 'vedettectl session list' shows them");
+        return no_session();
     }
     if (!broker_change_end(broker, session, "admin", "an administrator ended the session")) {
         return store_error();
     }
+    broker_settle_soon(broker);
+    return reply_new();
+}
+
+/* Words without control characters that fit a NOTICE. */
+static bool
+is_message(const char *text)
+{
+    const char *at;
+
+    if (text == NULL || text[0] == '\0' || strlen(text) > BROKER_TEXT_MAX) {
+        return false;
+    }
+    for (at = text; *at != '\0'; at = g_utf8_next_char(at)) {
+        if (g_unichar_iscntrl(g_utf8_get_char(at))) {
+            return false;
+        }
+    }
+    return true; /* jansson takes UTF-8 only */
+}
+
+static json_t *
+verb_session_tell(struct broker *broker, const json_t *message)
+{
+    const char *id = json_string_value(json_object_get(message, "session"));
+    const char *text = json_string_value(json_object_get(message, "text"));
+    struct broker_session *session = id != NULL ? broker_model_session(broker->model, id) : NULL;
+
+    if (session == NULL) {
+        return no_session();
+    }
+    if (!is_message(text)) {
+        return error_new("malformed", "1 to 256 bytes of text on one line are wanted");
+    }
+    g_strlcpy(session->notice, text, sizeof(session->notice));
+    session->notice_ms = vd_wall_ms();
+    broker_audit(broker, "tell", session->row.user, NULL, session->row.id, text);
     broker_settle_soon(broker);
     return reply_new();
 }
@@ -311,12 +389,15 @@ static const struct {
 } verbs[] = {
     {"status", verb_status},
     {"verify", verb_verify},
+    {"plan", verb_plan},
     {"audit", verb_audit},
     {"host-list", verb_host_list},
     {"host-token", verb_host_token},
     {"host-drain", verb_host_drain},
     {"host-revoke", verb_host_revoke},
     {"session-list", verb_session_list},
+    {"session-show", verb_session_show},
+    {"session-tell", verb_session_tell},
     {"session-end", verb_session_end},
     {"reload", verb_reload},
 };

@@ -11,7 +11,7 @@
 #include "broker/groups.h"
 #include "broker/hosts.h"
 #include "broker/login.h"
-#include "broker/poolfile.h"
+#include "broker/poolfolder.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"

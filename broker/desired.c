@@ -3,11 +3,38 @@
 
 #include <string.h>
 
+#include "broker/jsonget.h"
 #include "broker/pool.h"
 
+/*
+ * What the user is to read: the newest of an administrator's words and, towards its end, when the
+ * session ends. Whoever shows it does so once for each number.
+ */
+static void
+add_notice(json_t *stream, const struct broker_session *session, const struct broker_pool *pool,
+           int64_t now_ms)
+{
+    int64_t limit_ms = pool != NULL ? pool->absolute_ms : 0;
+    int64_t ends_ms = session->row.created_ms + limit_ms;
+    int64_t warn_ms = ends_ms - MIN(BROKER_WARN_MS, limit_ms / 4);
+    json_t *notice;
+
+    if (limit_ms > 0 && now_ms >= warn_ms && session->notice_ms < warn_ms) {
+        notice = json_object();
+        json_object_set_new(notice, "n", json_integer(warn_ms));
+        json_object_set_new(notice, "ends_ms", json_integer(ends_ms));
+        json_object_set_new(stream, "notice", notice);
+    } else if (session->notice[0] != '\0') {
+        notice = json_object();
+        json_object_set_new(notice, "n", json_integer(session->notice_ms));
+        json_object_set_new(notice, "text", broker_json_string(session->notice));
+        json_object_set_new(stream, "notice", notice);
+    }
+}
+
 static json_t *
-stream_json(const struct broker_model *model, const struct broker_desktop *desktop,
-            const char *ca_pem)
+stream_json(const struct broker_model *model, const struct broker_pools *pools,
+            const struct broker_desktop *desktop, const char *ca_pem, int64_t now_ms)
 {
     const struct broker_session *session = broker_model_session_on(model, desktop->row.id);
     const struct broker_stream *stream =
@@ -22,11 +49,15 @@ stream_json(const struct broker_model *model, const struct broker_desktop *deskt
     json_object_set_new(json, "url", json_string(stream->row.url));
     json_object_set_new(json, "token", json_string(stream->token));
     json_object_set_new(json, "ca", json_string(ca_pem));
+    if (session != NULL) {
+        add_notice(json, session, broker_pools_find(pools, session->row.pool), now_ms);
+    }
     return json;
 }
 
 json_t *
-broker_desired(const struct broker_model *model, const char *host, const char *ca_pem)
+broker_desired(const struct broker_model *model, const struct broker_pools *pools, const char *host,
+               const char *ca_pem, int64_t now_ms)
 {
     json_t *list = json_array();
     guint i;
@@ -51,7 +82,7 @@ broker_desired(const struct broker_model *model, const char *host, const char *c
         json_object_set_new(json, "accel", json_string(row->accel_any ? "any" : "kvm"));
         json_object_set_new(json, "display", json_string(broker_display_name(row->display)));
         json_object_set_new(json, "state", json_string(row->gone ? "gone" : "running"));
-        json_object_set_new(json, "stream", stream_json(model, desktop, ca_pem));
+        json_object_set_new(json, "stream", stream_json(model, pools, desktop, ca_pem, now_ms));
         json_array_append_new(list, json);
     }
     return list;
@@ -80,6 +111,7 @@ observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop
     if (seen == NULL || seen->epoch != desktop->row.epoch) {
         desktop->state = BROKER_UNSEEN;
         desktop->stream[0] = '\0';
+        desktop->figures.known = false;
         if (desktop->absent_ms == 0) {
             desktop->absent_ms = now_ms;
         }
@@ -90,6 +122,7 @@ observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop
     desktop->since_ms = seen->since_ms;
     g_strlcpy(desktop->text, seen->text, sizeof(desktop->text));
     g_strlcpy(desktop->stream, seen->stream, sizeof(desktop->stream));
+    desktop->figures = seen->figures;
 }
 
 unsigned

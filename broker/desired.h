@@ -8,9 +8,13 @@
 
 #include "broker/hostmsg.h"
 #include "broker/model.h"
+#include "broker/pool.h"
+
+#define BROKER_WARN_MS INT64_C(900000) /* before a session's time is over its user is told */
 
 /* The array W of docs/PROTOCOL.md for one host. It holds uplink tokens: never log it. */
-json_t *broker_desired(const struct broker_model *model, const char *host, const char *ca_pem);
+json_t *broker_desired(const struct broker_model *model, const struct broker_pools *pools,
+                       const char *host, const char *ca_pem, int64_t now_ms);
 
 /*
  * Puts a report into the model. Returns how many of the desktops in it are not known here; those

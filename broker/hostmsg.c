@@ -51,6 +51,25 @@ parse_state(const char *text, enum broker_state *ret_state)
     return false;
 }
 
+/* Missing ones are 0; one that is no number, or absurd, is nonsense. */
+static bool
+parse_figures(const json_t *json, struct broker_figures *ret)
+{
+    size_t i;
+
+    if (json == NULL) {
+        return true;
+    }
+    for (i = 0; i < BROKER_FIGURES; i++) {
+        if (json_object_get(json, broker_figure_names[i]) != NULL &&
+            !broker_json_unsigned(json, broker_figure_names[i], UINT32_MAX, &ret->value[i])) {
+            return false;
+        }
+    }
+    ret->known = json_is_object(json);
+    return ret->known;
+}
+
 static bool
 parse_desktop(const json_t *json, struct broker_seen_desktop *ret)
 {
@@ -68,7 +87,8 @@ parse_desktop(const json_t *json, struct broker_seen_desktop *ret)
         ret->since_ms = 0;
     }
     if (json_is_object(stream)) {
-        return broker_json_text(stream, "id", ret->stream, sizeof(ret->stream));
+        return broker_json_text(stream, "id", ret->stream, sizeof(ret->stream)) &&
+               parse_figures(json_object_get(stream, "figures"), &ret->figures);
     }
     return stream == NULL || json_is_null(stream);
 }

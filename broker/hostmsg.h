@@ -33,6 +33,7 @@ struct broker_seen_desktop {
     int64_t since_ms;
     char text[BROKER_TEXT_MAX + 1];
     char stream[STORE_ID_MAX + 1];
+    struct broker_figures figures;
 };
 
 struct broker_hostmsg {

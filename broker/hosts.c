@@ -124,7 +124,8 @@ static void
 send_desired(struct peer *peer, bool repeat)
 {
     struct broker *broker = peer->hosts->broker;
-    json_t *list = broker_desired(broker->model, peer->name, broker->ca.cert_pem);
+    json_t *list =
+        broker_desired(broker->model, broker->pools, peer->name, broker->ca.cert_pem, vd_wall_ms());
     char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
     char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 

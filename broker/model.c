@@ -30,6 +30,11 @@ free_restraint(gpointer data)
     g_free(restraint);
 }
 
+const char *const broker_figure_names[BROKER_FIGURES] = {
+    "width",     "height",     "fps",   "kbit_s", "host_us", "rtt_us",
+    "decode_us", "present_us", "exact", "reused", "photo",   "film",
+};
+
 struct broker_model *
 broker_model_new(void)
 {

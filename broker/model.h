@@ -48,18 +48,44 @@ struct broker_host {
     GArray *images;                       /* struct broker_image */
 };
 
+/* How a stream does, as its host says: for people. Names: broker_figure_names. */
+enum broker_figure {
+    BROKER_FIGURE_WIDTH,
+    BROKER_FIGURE_HEIGHT,
+    BROKER_FIGURE_FPS,
+    BROKER_FIGURE_KBIT_S,
+    BROKER_FIGURE_HOST_US,
+    BROKER_FIGURE_RTT_US,
+    BROKER_FIGURE_DECODE_US,
+    BROKER_FIGURE_PRESENT_US,
+    BROKER_FIGURE_EXACT, /* per cent of the bytes, as are the three below */
+    BROKER_FIGURE_REUSED,
+    BROKER_FIGURE_PHOTO,
+    BROKER_FIGURE_FILM,
+    BROKER_FIGURES,
+};
+extern const char *const broker_figure_names[BROKER_FIGURES];
+
+struct broker_figures {
+    bool known;
+    unsigned value[BROKER_FIGURES];
+};
+
 struct broker_desktop {
     struct store_desktop row;
     enum broker_state state;
     char text[BROKER_TEXT_MAX + 1];
     int64_t since_ms;
     char stream[STORE_ID_MAX + 1]; /* what its streamer says */
+    struct broker_figures figures; /* of that stream */
     int64_t absent_ms;             /* since when its connected host does not list it; 0: it does */
 };
 
 struct broker_session {
     struct store_session row;
-    int64_t polled_ms; /* when its waiting client last asked */
+    int64_t polled_ms;                /* when its waiting client last asked */
+    char notice[BROKER_TEXT_MAX + 1]; /* an administrator's words to its user, or "" */
+    int64_t notice_ms;                /* when they were said */
 };
 
 struct broker_stream {

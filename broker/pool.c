@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "broker/schedule.h"
+
 static void
 free_pool(gpointer pool)
 {
@@ -43,6 +45,12 @@ broker_pools_find(const struct broker_pools *pools, const char *name)
     return NULL;
 }
 
+unsigned
+broker_pool_spares(const struct broker_pool *pool, int64_t now_ms)
+{
+    return broker_schedule_running(pool->schedules, pool->spares_running, now_ms);
+}
+
 const char *
 broker_display_name(unsigned display)
 {
@@ -62,6 +70,7 @@ broker_pool_new(const char *name, const char *path)
     pool->max_per_user = 1;
     pool->allow = g_ptr_array_new_with_free_func(g_free);
     pool->deny = g_ptr_array_new_with_free_func(g_free);
+    pool->schedules = g_ptr_array_new_with_free_func(broker_schedule_free);
     pool->cpu = 2;
     pool->memory_mb = 2048;
     pool->restrain_count = 3;
@@ -81,6 +90,7 @@ broker_pool_free(struct broker_pool *pool)
     g_free(pool->description);
     g_ptr_array_unref(pool->allow);
     g_ptr_array_unref(pool->deny);
+    g_ptr_array_unref(pool->schedules);
     g_free(pool->image);
     g_free(pool);
 }

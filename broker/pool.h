@@ -31,9 +31,11 @@ struct broker_pool {
     bool accel_any;          /* false: only a host with a real KVM */
     unsigned display;        /* enum broker_display */
     unsigned spares_running; /* desktops kept ready beyond the assigned ones */
+    GPtrArray *schedules;    /* struct broker_schedule *: other numbers at some hours */
     unsigned restrain_count; /* so many failures ... */
     int64_t restrain_ms;     /* ... within this time set the pool aside for as long */
     int64_t disconnected_ms; /* a session without a client ends after */
+    int64_t absolute_ms;     /* any session ends after; 0: never */
 };
 
 struct broker_pools {
@@ -44,6 +46,9 @@ struct broker_pools *broker_pools_new(void);
 void broker_pools_free(struct broker_pools *pools); /* accepts NULL */
 /* NULL when there is none of that name. */
 const struct broker_pool *broker_pools_find(const struct broker_pools *pools, const char *name);
+
+/* How many spares it wants at this time of the local clock. */
+unsigned broker_pool_spares(const struct broker_pool *pool, int64_t now_ms);
 
 /* As in pool files and in desired messages. */
 const char *broker_display_name(unsigned display);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/poolfile.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "broker/name.h"
 #include "broker/poolvalue.h"
-#include "protocol/base/fd.h"
+#include "broker/schedule.h"
 #include "protocol/base/ini.h"
 #include "protocol/base/nearest.h"
 
 #define MAX_DESCRIPTION 200u
 #define MAX_PRINCIPALS  256u
 #define DAY_MS          INT64_C(86400000)
+#define MAX_SCHEDULES   32u
+#define SCHEDULE        "Schedule "
 
 enum value_type {
     VALUE_TEXT,
@@ -24,6 +24,7 @@ enum value_type {
     VALUE_REVISION,
     VALUE_MEMORY,
     VALUE_DURATION,
+    VALUE_LIMIT, /* a duration, or "never", which is 0 */
     VALUE_RATE,
     VALUE_PRINCIPALS,
 };
@@ -68,6 +69,7 @@ static const struct key keys[] = {
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
      NULL, NULL},
+    {"Session", "Absolute", VALUE_LIMIT, false, FIELD(absolute_ms), 60000, 30 * DAY_MS, NULL, NULL},
     {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},
 };
 
@@ -99,13 +101,101 @@ report(struct parse *parse, unsigned line, const char *format, ...)
 static bool
 section_is_known(const char *section)
 {
-    return g_strv_contains(section_names, section);
+    return g_strv_contains(section_names, section) || g_str_has_prefix(section, SCHEDULE);
+}
+
+/* The schedule of a section "Schedule NAME", or NULL. */
+static struct broker_schedule *
+find_schedule(const struct parse *parse, const char *section)
+{
+    const char *name = section + strlen(SCHEDULE);
+    guint i;
+
+    for (i = 0; i < parse->pool->schedules->len; i++) {
+        struct broker_schedule *schedule = g_ptr_array_index(parse->pool->schedules, i);
+
+        if (strcmp(schedule->name, name) == 0) {
+            return schedule;
+        }
+    }
+    return NULL;
+}
+
+static void
+begin_schedule(struct parse *parse, const char *section, unsigned line)
+{
+    const char *name = section + strlen(SCHEDULE);
+    GPtrArray *schedules = parse->pool->schedules;
+
+    if (!broker_name_is_valid(name)) {
+        report(parse, line, "[%s]: a name of letters, digits, '.', '_' and '-' is wanted", section);
+    } else if (schedules->len == MAX_SCHEDULES) {
+        report(parse, line, "more than %u schedules", MAX_SCHEDULES);
+    } else if (find_schedule(parse, section) == NULL) {
+        g_ptr_array_add(schedules, broker_schedule_new(name, line));
+    }
+}
+
+static void
+set_schedule(struct parse *parse, const char *section, const char *key, const char *value,
+             unsigned line)
+{
+    struct broker_schedule *schedule = find_schedule(parse, section);
+    char why[BROKER_VALUE_TEXT];
+    int64_t number = 0;
+    bool ok = true;
+
+    if (schedule == NULL) {
+        return; /* its header was reported */
+    }
+    if (strcmp(key, "From") == 0) {
+        ok = broker_schedule_set_from(schedule, value, why);
+    } else if (strcmp(key, "Until") == 0) {
+        ok = broker_schedule_set_until(schedule, value, why);
+    } else if (strcmp(key, "Running") == 0) {
+        ok = broker_value_number(value, 0, 10000, &number, why);
+        schedule->running = (unsigned)number;
+        schedule->has_running = ok;
+    } else {
+        report(parse, line, "unknown key '%s' in [%s]; From, Until and Running are known", key,
+               section);
+    }
+    if (!ok) {
+        report(parse, line, "%s=%s: %s", key, value, why);
+    }
+}
+
+static void
+check_schedules(struct parse *parse)
+{
+    guint i;
+
+    for (i = 0; parse->errors->len == parse->first_error && i < parse->pool->schedules->len; i++) {
+        const struct broker_schedule *schedule = g_ptr_array_index(parse->pool->schedules, i);
+        const char *missing = schedule->days == 0      ? "From"
+                              : !schedule->has_until   ? "Until"
+                              : !schedule->has_running ? "Running"
+                                                       : NULL;
+
+        if (missing != NULL) {
+            report(parse, schedule->line, "'%s' is missing in [" SCHEDULE "%s]", missing,
+                   schedule->name);
+        } else if (schedule->running > parse->pool->max) {
+            report(parse, schedule->line, "[" SCHEDULE "%s]: Running=%u is more than Max=%u",
+                   schedule->name, schedule->running, parse->pool->max);
+        }
+    }
 }
 
 static void
 on_section(void *user_data, const char *section, unsigned line)
 {
     const char *near;
+
+    if (g_str_has_prefix(section, SCHEDULE)) {
+        begin_schedule(user_data, section, line);
+        return;
+    }
 
     if (section_is_known(section)) {
         return;
@@ -230,22 +320,29 @@ set_number(struct parse *parse, const struct key *key, const char *value, unsign
         parse->pool->revision = 0;
         return;
     }
+    if (key->type == VALUE_LIMIT && strcmp(value, "never") == 0) {
+        *(int64_t *)((char *)parse->pool + key->offset) = 0;
+        return;
+    }
     if (key->type == VALUE_RATE) {
         ok = broker_value_rate(value, &number, &time_ms, why);
     } else if (key->type == VALUE_MEMORY) {
         ok = broker_value_memory(value, key->min, key->max, &number, why);
-    } else if (key->type == VALUE_DURATION) {
+    } else if (key->type == VALUE_DURATION || key->type == VALUE_LIMIT) {
         ok = broker_value_duration(value, key->min, key->max, &number, why);
     } else {
         ok = broker_value_number(value, key->min, key->max, &number, why);
     }
     if (!ok) {
         report(parse, line, "%s=%s: %s%s", key->name, value,
-               key->type == VALUE_REVISION ? "'latest' or " : "", why);
+               key->type == VALUE_REVISION ? "'latest' or "
+               : key->type == VALUE_LIMIT  ? "'never' or "
+                                           : "",
+               why);
     } else if (key->type == VALUE_RATE) {
         parse->pool->restrain_count = (unsigned)number;
         parse->pool->restrain_ms = time_ms;
-    } else if (key->type == VALUE_DURATION) {
+    } else if (key->type == VALUE_DURATION || key->type == VALUE_LIMIT) {
         *(int64_t *)((char *)parse->pool + key->offset) = number;
     } else {
         *(unsigned *)((char *)parse->pool + key->offset) = (unsigned)number;
@@ -280,6 +377,10 @@ on_entry(void *user_data, const char *section, const char *key, const char *valu
     }
     if (!section_is_known(section)) {
         return; /* its header was reported */
+    }
+    if (g_str_has_prefix(section, SCHEDULE)) {
+        set_schedule(parse, section, key, value, line);
+        return;
     }
     for (i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, key) == 0) {
@@ -334,6 +435,7 @@ broker_pool_parse(const char *name, const char *path, const char *text, size_t s
     }
     vd_ini_parse(text, size, &handler, &parse);
     check_whole(&parse);
+    check_schedules(&parse);
     if (errors->len != parse.first_error) {
         broker_pool_free(parse.pool);
         return NULL;
@@ -341,104 +443,83 @@ broker_pool_parse(const char *name, const char *path, const char *text, size_t s
     return parse.pool;
 }
 
-static void
-load_one(struct broker_pools *pools, const char *dir, const char *file, GPtrArray *errors)
+/* As it would stand in a file; for g_free(). */
+static char *
+value_text(const struct broker_pool *pool, const struct key *key)
 {
-    char *path = g_build_filename(dir, file, NULL);
-    char *name = g_strndup(file, strlen(file) - strlen(".pool"));
-    char *text = NULL;
-    size_t size = 0;
-    int result = vd_file_read(path, VD_INI_MAX_FILE, &text, &size);
-
-    if (result < 0) {
-        g_ptr_array_add(errors, g_strdup_printf("%s:1: reading it: %s", path, g_strerror(-result)));
-    } else {
-        struct broker_pool *pool = broker_pool_parse(name, path, text, size, errors);
-
-        if (pool != NULL) {
-            g_ptr_array_add(pools->items, pool);
-        }
-    }
-    free(text);
-    g_free(name);
-    g_free(path);
-}
-
-static int
-compare_names(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Names of the pool files in dir, sorted; hidden files and other endings are not ours. */
-static GPtrArray *
-list_files(const char *dir, GPtrArray *errors)
-{
-    GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
-    GError *error = NULL;
-    GDir *folder = g_dir_open(dir, 0, &error);
-    const char *file;
-
-    if (folder == NULL) {
-        g_ptr_array_add(errors, g_strdup_printf("%s:1: %s", dir, error->message));
-        g_clear_error(&error);
-        return files;
-    }
-    while ((file = g_dir_read_name(folder)) != NULL) {
-        if (file[0] == '.' || !g_str_has_suffix(file, ".pool")) {
-            continue;
-        }
-        if (files->len == BROKER_MAX_POOLS) {
-            g_ptr_array_add(
-                errors, g_strdup_printf("%s:1: more than %u pool files", dir, BROKER_MAX_POOLS));
-            break;
-        }
-        g_ptr_array_add(files, g_strdup(file));
-    }
-    g_dir_close(folder);
-    g_ptr_array_sort(files, compare_names);
-    return files;
-}
-
-/* Names that differ only in case would be taken for one another by people. */
-static void
-check_names(const struct broker_pools *pools, GPtrArray *errors)
-{
-    GHashTable *seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const char *at = (const char *)pool + (key->offset != NO_FIELD ? key->offset : 0);
+    char *duration;
+    char *text;
+    GPtrArray *names;
+    GString *list;
     guint i;
 
-    for (i = 0; i < pools->items->len; i++) {
-        struct broker_pool *pool = g_ptr_array_index(pools->items, i);
-        char *folded = g_ascii_strdown(pool->name, -1);
-        const struct broker_pool *other = g_hash_table_lookup(seen, folded);
-
-        if (other != NULL) {
-            g_ptr_array_add(errors, g_strdup_printf("%s:1: the pool '%s' exists already as '%s'",
-                                                    pool->path, pool->name, other->path));
+    switch (key->type) {
+    case VALUE_TEXT:
+    case VALUE_NAME:
+        text = *(char *const *)at;
+        return g_strdup(text != NULL ? text : "");
+    case VALUE_WORD:
+        return g_strdup(key->words[key->offset != NO_FIELD && *(const bool *)at ? 1 : 0]);
+    case VALUE_CHOICE:
+        return g_strdup(key->words[*(const unsigned *)at]);
+    case VALUE_MEMORY:
+        return broker_value_memory_text(*(const unsigned *)at);
+    case VALUE_LIMIT:
+        if (*(const int64_t *)at == 0) {
+            return g_strdup("never");
         }
-        g_hash_table_insert(seen, folded, pool);
+        return broker_value_duration_text(*(const int64_t *)at);
+    case VALUE_DURATION:
+        return broker_value_duration_text(*(const int64_t *)at);
+    case VALUE_RATE:
+        duration = broker_value_duration_text(pool->restrain_ms);
+        text = g_strdup_printf("%u/%s", pool->restrain_count, duration);
+        g_free(duration);
+        return text;
+    case VALUE_PRINCIPALS:
+        names = *(GPtrArray *const *)at;
+        list = g_string_new(NULL);
+        for (i = 0; i < names->len; i++) {
+            g_string_append_printf(list, "%s%s", i > 0 ? " " : "",
+                                   (const char *)g_ptr_array_index(names, i));
+        }
+        return g_string_free(list, FALSE);
+    case VALUE_REVISION:
+        if (pool->revision == 0) {
+            return g_strdup("latest");
+        }
+        break;
+    case VALUE_NUMBER:
+        break;
     }
-    g_hash_table_unref(seen);
+    return g_strdup_printf("%u", *(const unsigned *)at);
 }
 
-struct broker_pools *
-broker_pools_load(const char *dir, GPtrArray **ret_errors)
+void
+broker_pool_visit(const struct broker_pool *pool, broker_pool_key_fn visit, void *user_data)
 {
-    GPtrArray *errors = g_ptr_array_new_with_free_func(g_free);
-    GPtrArray *files = list_files(dir, errors);
-    struct broker_pools *pools = broker_pools_new();
-    guint i;
+    size_t i;
 
-    for (i = 0; i < files->len; i++) {
-        load_one(pools, dir, g_ptr_array_index(files, i), errors);
+    for (i = 0; i < G_N_ELEMENTS(keys); i++) {
+        char *value = value_text(pool, &keys[i]);
+
+        visit(keys[i].section, keys[i].name, value, user_data);
+        g_free(value);
     }
-    check_names(pools, errors);
-    g_ptr_array_unref(files);
-    if (errors->len > 0) {
-        *ret_errors = errors;
-        broker_pools_free(pools);
-        return NULL;
+    for (i = 0; i < pool->schedules->len; i++) {
+        const struct broker_schedule *schedule = g_ptr_array_index(pool->schedules, i);
+        char *section = g_strdup_printf(SCHEDULE "%s", schedule->name);
+        char *from = broker_schedule_from_text(schedule);
+        char *until = broker_schedule_until_text(schedule);
+        char *running = g_strdup_printf("%u", schedule->running);
+
+        visit(section, "From", from, user_data);
+        visit(section, "Until", until, user_data);
+        visit(section, "Running", running, user_data);
+        g_free(section);
+        g_free(from);
+        g_free(until);
+        g_free(running);
     }
-    g_ptr_array_unref(errors);
-    return pools;
 }

@@ -3,23 +3,13 @@
 #define BROKER_POOLFILE_H
 
 /*
- * poolfile: reads DIR/NAME.pool, the files that docs/ADMIN.md describes.
- *
- * Everything that is wrong in any of the files is reported at once, one line each:
- * "path:line: text". A set with one error is no set.
+ * poolfile: one NAME.pool, as docs/ADMIN.md describes it. Everything that is wrong is reported at
+ * once, one line each: "path:line: text".
  */
 
 #include <glib.h>
 
 #include "broker/pool.h"
-
-#define BROKER_MAX_POOLS 1024u
-
-/*
- * Loads every pool file of dir. NULL and *ret_errors (char *, never empty, g_ptr_array_unref())
- * when anything is wrong; *ret_errors is untouched otherwise.
- */
-struct broker_pools *broker_pools_load(const char *dir, GPtrArray **ret_errors);
 
 /*
  * Parses one file's text (size bytes). Returns the pool, or NULL after adding at least one line to
@@ -27,5 +17,13 @@ struct broker_pools *broker_pools_load(const char *dir, GPtrArray **ret_errors);
  */
 struct broker_pool *broker_pool_parse(const char *name, const char *path, const char *text,
                                       size_t size, GPtrArray *errors);
+
+/*
+ * Tells every key with its value as a pool file would have it, defaults included, in the order of
+ * docs/ADMIN.md; schedules come last. All three are borrowed for the call.
+ */
+typedef void (*broker_pool_key_fn)(const char *section, const char *key, const char *value,
+                                   void *user_data);
+void broker_pool_visit(const struct broker_pool *pool, broker_pool_key_fn visit, void *user_data);
 
 #endif

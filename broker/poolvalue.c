@@ -154,3 +154,35 @@ broker_value_rate(const char *text, int64_t *ret_count, int64_t *ret_ms, char *r
     *ret_count = count;
     return true;
 }
+
+struct unit {
+    int64_t size;
+    const char *name;
+};
+
+/* In the largest unit of which it is a whole number; the last one is 1. */
+static char *
+write_in_units(int64_t value, const struct unit *units)
+{
+    while (units->size > 1 && (value == 0 || value % units->size != 0)) {
+        units++;
+    }
+    return g_strdup_printf("%" G_GINT64_FORMAT "%s", value / units->size, units->name);
+}
+
+char *
+broker_value_memory_text(int64_t mb)
+{
+    static const struct unit units[] = {{1024 * 1024, "T"}, {1024, "G"}, {1, "M"}};
+
+    return write_in_units(mb, units);
+}
+
+char *
+broker_value_duration_text(int64_t ms)
+{
+    static const struct unit units[] = {
+        {86400000, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+
+    return write_in_units(ms, units);
+}

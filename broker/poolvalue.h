@@ -25,4 +25,8 @@ bool broker_value_duration(const char *text, int64_t min_ms, int64_t max_ms, int
 /* "3/10min". */
 bool broker_value_rate(const char *text, int64_t *ret_count, int64_t *ret_ms, char *ret_why);
 
+/* The other way round, as short as it is exact; for g_free(). */
+char *broker_value_memory_text(int64_t mb);
+char *broker_value_duration_text(int64_t ms);
+
 #endif

@@ -176,6 +176,9 @@ judge_sessions(struct pass *pass)
         } else if (session->row.disconnected_ms != 0 &&
                    pass->now_ms - session->row.disconnected_ms >= limit_ms) {
             end_session(pass, session, false, "nobody was connected for too long");
+        } else if (pool != NULL && pool->absolute_ms > 0 &&
+                   pass->now_ms - session->row.created_ms >= pool->absolute_ms) {
+            end_session(pass, session, false, "the time of the session is over");
         }
     }
 }
@@ -282,7 +285,7 @@ judge_pool(struct pass *pass, const struct broker_pool *pool)
 {
     struct broker_pool_count count = broker_pool_count(pass->model, pool, pass->now_ms);
     unsigned room = pool->max > count.assigned ? pool->max - count.assigned : 0;
-    unsigned target = MIN(count.waiting + pool->spares_running, room);
+    unsigned target = MIN(count.waiting + broker_pool_spares(pool, pass->now_ms), room);
     unsigned spares = count.ready + count.starting;
     struct broker_desktop *extra = NULL;
     const char *text = "";

@@ -48,7 +48,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     set_text(json, "image", pool->image);
     set_unsigned(json, "revision", broker_pool_revision(broker->model, pool));
     set_unsigned(json, "max", pool->max);
-    set_unsigned(json, "spares", pool->spares_running);
+    set_unsigned(json, "spares", broker_pool_spares(pool, vd_wall_ms()));
     set_unsigned(json, "total", count.total);
     set_unsigned(json, "assigned", count.assigned);
     set_unsigned(json, "ready", count.ready);
@@ -144,6 +144,24 @@ desktop_json(const struct broker_model *model, const struct broker_desktop *desk
     return json;
 }
 
+/* How the session's stream does, or null: nobody looks, or its host has not said yet. */
+static json_t *
+figures_json(const struct broker_desktop *desktop, const struct broker_stream *stream)
+{
+    json_t *json;
+    size_t i;
+
+    if (desktop == NULL || stream == NULL || !desktop->figures.known ||
+        strcmp(desktop->stream, stream->row.id) != 0) {
+        return json_null();
+    }
+    json = json_object();
+    for (i = 0; i < BROKER_FIGURES; i++) {
+        set_unsigned(json, broker_figure_names[i], desktop->figures.value[i]);
+    }
+    return json;
+}
+
 static json_t *
 session_json(const struct broker_model *model, const struct broker_session *session)
 {
@@ -183,6 +201,20 @@ broker_report_hosts(struct broker *broker)
     json_t *json = reply_new();
 
     json_object_set_new(json, "hosts", hosts_json(broker));
+    return json;
+}
+
+json_t *
+broker_report_session(struct broker *broker, const struct broker_session *session)
+{
+    const struct broker_model *model = broker->model;
+    json_t *json = reply_new();
+    json_t *item = session_json(model, session);
+
+    json_object_set_new(item, "figures",
+                        figures_json(broker_model_desktop(model, session->row.desktop),
+                                     broker_model_stream_of(model, session->row.id)));
+    json_object_set_new(json, "session", item);
     return json;
 }
 

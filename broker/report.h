@@ -17,6 +17,8 @@ json_t *broker_report_status(struct broker *broker);
 json_t *broker_report_hosts(struct broker *broker);
 /* {"type":"reply", "sessions":[..]} */
 json_t *broker_report_sessions(struct broker *broker);
+/* {"type":"reply", "session":{..,"figures":null|{..}}} */
+json_t *broker_report_session(struct broker *broker, const struct broker_session *session);
 /*
  * {"type":"reply", "user", "pool", "ok", "text", "access":{"allowed","text"},
  *  "limits":{"max","max_per_user","assigned","waiting","own","text"},

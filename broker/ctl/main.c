@@ -38,13 +38,17 @@ static const struct vd_program program = {
                "  up                       runs everything here; 'up --help' lists its options\n"
                "  status                   pools, hosts, gateways, sessions\n"
                "  verify [DIR]             checks pool files without touching what runs\n"
+               "  cat POOL                 a pool file with its defaults\n"
+               "  diff                     what the pool files say that is not in force\n"
+               "  plan                     and what would follow from it\n"
+               "  apply                    shows the plan and carries it out\n"
                "  reload                   puts changed pool files in force, all or none\n"
                "  why USER POOL            what that user gets from that pool, and why not\n"
                "  audit                    who logged in, was refused, got and left which desktop\n"
                "  image list               images and their revisions\n"
                "  image build NAME --recipe FILE\n"
                "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
-               "  session list|end ID",
+               "  session list|show ID|tell ID TEXT|end ID",
     .usage = "[OPTION...] VERB ...",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
@@ -54,9 +58,10 @@ static const struct {
     const char *name;
     int (*run)(const struct ctl *ctl, char **words);
 } verbs[] = {
-    {"status", ctl_verb_status},   {"verify", ctl_verb_verify}, {"reload", ctl_verb_reload},
-    {"why", ctl_verb_why},         {"image", ctl_verb_image},   {"host", ctl_verb_host},
-    {"session", ctl_verb_session}, {"audit", ctl_verb_audit},
+    {"status", ctl_verb_status}, {"verify", ctl_verb_verify},   {"reload", ctl_verb_reload},
+    {"plan", ctl_verb_plan},     {"diff", ctl_verb_diff},       {"apply", ctl_verb_apply},
+    {"cat", ctl_verb_cat},       {"why", ctl_verb_why},         {"image", ctl_verb_image},
+    {"host", ctl_verb_host},     {"session", ctl_verb_session}, {"audit", ctl_verb_audit},
 };
 
 static int

@@ -284,6 +284,48 @@ session_list(const struct ctl *ctl)
     return done(reply);
 }
 
+static void
+print_figures(json_t *figures)
+{
+    if (!json_is_object(figures)) {
+        puts("stream     nobody looks, or its host has not reported yet");
+        return;
+    }
+    printf("picture    %lld x %lld, %lld frames/s, %.1f Mbit/s\n",
+           (long long)ctl_number(figures, "width"), (long long)ctl_number(figures, "height"),
+           (long long)ctl_number(figures, "fps"), (double)ctl_number(figures, "kbit_s") / 1e3);
+    printf("time       host %.1f ms, round trip %.1f ms, decoding %.1f ms, on the screen %.1f ms\n",
+           (double)ctl_number(figures, "host_us") / 1e3,
+           (double)ctl_number(figures, "rtt_us") / 1e3,
+           (double)ctl_number(figures, "decode_us") / 1e3,
+           (double)ctl_number(figures, "present_us") / 1e3);
+    printf("data       exact %lld %%, reused %lld %%, photo %lld %%, film %lld %%\n",
+           (long long)ctl_number(figures, "exact"), (long long)ctl_number(figures, "reused"),
+           (long long)ctl_number(figures, "photo"), (long long)ctl_number(figures, "film"));
+}
+
+static int
+session_show(const struct ctl *ctl, const char *id)
+{
+    static const char *const keys[] = {"user", "pool", "desktop", "state"};
+    json_t *reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "session-show", "session", id));
+    json_t *session = json_object_get(reply, "session");
+    g_autofree char *age = ctl_format_age(ctl_number(session, "created_ms"));
+    size_t i;
+
+    if (reply == NULL) {
+        return CTL_FAILED;
+    }
+    for (i = 0; !ctl->json && i < G_N_ELEMENTS(keys); i++) {
+        printf("%-10s %s\n", keys[i], ctl_text(session, keys[i]));
+    }
+    if (!ctl->json) {
+        printf("%-10s %s\n", "since", age);
+        print_figures(json_object_get(session, "figures"));
+    }
+    return done(reply);
+}
+
 int
 ctl_verb_session(const struct ctl *ctl, char **words)
 {
@@ -293,8 +335,16 @@ ctl_verb_session(const struct ctl *ctl, char **words)
     if (strcmp(verb, "list") == 0 && words[2] == NULL) {
         return session_list(ctl);
     }
+    if (strcmp(verb, "show") == 0 && words[2] != NULL && words[3] == NULL) {
+        return session_show(ctl, words[2]);
+    }
+    if (strcmp(verb, "tell") == 0 && words[2] != NULL && words[3] != NULL && words[4] == NULL) {
+        reply = ctl_call(ctl, json_pack("{s:s,s:s,s:s}", "type", "session-tell", "session",
+                                        words[2], "text", words[3]));
+        return reply != NULL ? done(reply) : CTL_FAILED;
+    }
     if (strcmp(verb, "end") != 0 || words[2] == NULL || words[3] != NULL) {
-        return ctl_usage("session list or session end ID");
+        return ctl_usage("session list, session show ID, session tell ID TEXT or session end ID");
     }
     reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "session-end", "session", words[2]));
     if (reply == NULL) {

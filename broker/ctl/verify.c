@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "broker/ctl/ctl.h"
-#include "broker/poolfile.h"
+#include "broker/poolfolder.h"
 
 static void
 print_as_json(guint pools, GPtrArray *errors)

@@ -5,10 +5,11 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from system import POOL, System, wait_for
+from system import CTL, POOL, System, wait_for
 from tap import Tap
 
 USERS = 'user alice password alice-canary-1\nuser mallory password mallory-canary-9\n'
@@ -56,6 +57,38 @@ def mistakes(tap, system):
     tap.equal(system.ctl('reload', check=False)[0], 0, 'without the file a reload works')
 
 
+def run(system, *words):
+    done = subprocess.run([CTL, '--state', system.state, '--config', system.config, *words], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def planning(tap, system):
+    path = f'{system.config}/pools.d/desk.pool'
+    with open(path, encoding='utf-8') as file:
+        before = file.read()
+    code, text = run(system, 'diff')
+    tap.ok(code == 0 and 'in force' in text, f'diff: nothing to tell: {text.strip()}')
+    machines = system.machines()
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(before.replace('Description=Desk', 'Description=Office').replace('Disconnected=10min', 'Disconnected=90min'))
+    code, text = run(system, 'diff')
+    tap.note(text)
+    tap.ok(code == 1 and '- [Session] Disconnected=10min' in text and '+ [Session] Disconnected=90min' in text, 'diff: key by key')
+    code, text = run(system, 'plan')
+    tap.ok(code == 0 and '~ desk: changed' in text and '+ [Pool] Description=Office' in text, 'plan tells it too')
+    tap.ok(system.pool('desk')['description'] == 'Desk', 'and nothing is in force')
+    tap.equal(system.machines(), machines, 'nor started or stopped')
+    code, text = run(system, 'apply')
+    tap.note(text)
+    tap.ok(code == 0 and system.pool('desk')['description'] == 'Office', 'apply puts it in force')
+    code, text = run(system, 'cat', 'desk')
+    tap.ok('Disconnected=90min' in text and '# the default\nMaxPerUser=1' in text, 'cat shows every key')
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(before)
+    system.ctl('reload')
+
+
 def reasons(tap, system):
     code, text = system.ctl('why', 'alice', 'fast', check=False)
     tap.note(text)
@@ -82,6 +115,7 @@ def main():
     with System(USERS, POOLS) as system:
         system.wait_ready('desk')
         mistakes(tap, system)
+        planning(tap, system)
         reasons(tap, system)
     tap.done()
 

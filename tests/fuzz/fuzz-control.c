@@ -34,7 +34,7 @@ observe(const struct broker_hostmsg *message)
     }
     actions = broker_reconcile(model, pools, 2);
     g_array_unref(actions);
-    json_decref(broker_desired(model, "a", "CA"));
+    json_decref(broker_desired(model, pools, "a", "CA", 0));
     broker_pools_free(pools);
     broker_model_free(model);
 }

@@ -114,6 +114,30 @@ test_report_goes_into_the_model(void)
     broker_model_free(model);
 }
 
+#define STREAMED(figures)                                                                          \
+    "{\"id\":\"d-00000001\",\"epoch\":1,\"state\":\"ready\",\"text\":\"\",\"stream\":{\"id\":\"x-" \
+    "1\",\"figures\":" figures "}}"
+
+static void
+test_figures_of_a_stream(void)
+{
+    struct broker_hostmsg *message = g_new0(struct broker_hostmsg, 1);
+    const struct broker_seen_desktop *seen;
+    char text[1024];
+
+    g_snprintf(text, sizeof(text), OBSERVED,
+               STREAMED("{\"fps\":30,\"exact\":97,\"new\":\"some day\"}"));
+    g_assert_true(parse_host(text, message));
+    seen = &g_array_index(message->observed.desktops, struct broker_seen_desktop, 0);
+    g_assert_cmpstr(seen->stream, ==, "x-1");
+    g_assert_true(seen->figures.known);
+    g_assert_cmpuint(seen->figures.value[BROKER_FIGURE_FPS], ==, 30);
+    g_assert_cmpuint(seen->figures.value[BROKER_FIGURE_EXACT], ==, 97);
+    g_assert_cmpuint(seen->figures.value[BROKER_FIGURE_RTT_US], ==, 0);
+    broker_hostmsg_clear(message);
+    g_free(message);
+}
+
 static void
 test_bad_reports(void)
 {
@@ -124,6 +148,10 @@ test_bad_reports(void)
         "{\"id\":\"d-00000001\",\"epoch\":1,\"state\":\"flying\"}",
         "{\"id\":\"d-00000001\",\"epoch\":\"1\",\"state\":\"ready\"}",
         "{\"id\":\"d-00000001\",\"epoch\":1,\"state\":\"ready\",\"stream\":7}",
+        STREAMED("7"),
+        STREAMED("{\"fps\":-1}"),
+        STREAMED("{\"fps\":\"many\"}"),
+        STREAMED("{\"kbit_s\":4294967296}"),
     };
     char text[1024];
     size_t i;
@@ -132,6 +160,54 @@ test_bad_reports(void)
         g_snprintf(text, sizeof(text), OBSERVED, desktops[i]);
         expect_host(text, false);
     }
+}
+
+static json_t *
+notice_of(const struct broker_model *model, const struct broker_pools *pools, int64_t now_ms,
+          json_t **ret_list)
+{
+    *ret_list = broker_desired(model, pools, "a", "CA", now_ms);
+    return json_object_get(json_object_get(json_array_get(*ret_list, 0), "stream"), "notice");
+}
+
+static void
+test_notices(void)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_pools *pools = broker_pools_new();
+    struct broker_pool *pool = fixture_pool(pools, "lab", 4, 0);
+    struct store_stream row = {.id = "x-1", .session = "s-1", .url = "wss://gw/uplink"};
+    struct broker_session *session;
+    json_t *list;
+
+    fixture_host(model, "a", 8192, 1);
+    fixture_desktop(model, pool, "a", "d-00000001", 1, BROKER_READY);
+    session = fixture_session(model, "s-1", "kim", "lab", "d-00000001");
+    session->row.created_ms = NOW;
+    memcpy(broker_model_add_stream(model, &row)->token, TOKEN, sizeof(TOKEN));
+    g_assert_null(notice_of(model, pools, NOW + 1000000000, &list));
+    json_decref(list);
+    g_strlcpy(session->notice, "Please save.", sizeof(session->notice));
+    session->notice_ms = NOW + 1000;
+    g_assert_cmpstr(
+        json_string_value(json_object_get(notice_of(model, pools, NOW + 2000, &list), "text")), ==,
+        "Please save.");
+    json_decref(list);
+    /* The end comes near, and is told 15 minutes before. */
+    pool->absolute_ms = 2 * 3600000;
+    g_assert_nonnull(
+        json_object_get(notice_of(model, pools, NOW + 105 * 60000 - 1, &list), "text"));
+    json_decref(list);
+    g_assert_cmpint(json_integer_value(json_object_get(
+                        notice_of(model, pools, NOW + 105 * 60000, &list), "ends_ms")),
+                    ==, NOW + 2 * 3600000);
+    json_decref(list);
+    /* What an administrator says after that is newer. */
+    session->notice_ms = NOW + 110 * 60000;
+    g_assert_nonnull(json_object_get(notice_of(model, pools, NOW + 111 * 60000, &list), "text"));
+    json_decref(list);
+    broker_pools_free(pools);
+    broker_model_free(model);
 }
 
 static void
@@ -150,7 +226,7 @@ test_desired(void)
     fixture_desktop(model, pool, "b", "d-00000002", 1, BROKER_READY)->row.gone = true;
     fixture_session(model, "s-1", "kim", "lab", "d-00000001");
     memcpy(broker_model_add_stream(model, &row)->token, TOKEN, sizeof(TOKEN));
-    list = broker_desired(model, "a", "CA");
+    list = broker_desired(model, pools, "a", "CA", NOW);
     g_assert_cmpuint(json_array_size(list), ==, 1);
     json = json_array_get(list, 0);
     g_assert_cmpstr(json_string_value(json_object_get(json, "state")), ==, "running");
@@ -159,7 +235,7 @@ test_desired(void)
     g_assert_cmpstr(json_string_value(json_object_get(json, "token")), ==, TOKEN);
     g_assert_cmpstr(json_string_value(json_object_get(json, "ca")), ==, "CA");
     json_decref(list);
-    list = broker_desired(model, "b", "CA");
+    list = broker_desired(model, pools, "b", "CA", NOW);
     json = json_array_get(list, 0);
     g_assert_cmpstr(json_string_value(json_object_get(json, "state")), ==, "gone");
     g_assert_true(json_is_null(json_object_get(json, "stream")));
@@ -285,7 +361,9 @@ main(int argc, char **argv)
     g_test_add_func("/hostmsg/hello-and-join", test_hello);
     g_test_add_func("/hostmsg/report-goes-into-the-model", test_report_goes_into_the_model);
     g_test_add_func("/hostmsg/bad-reports-are-refused-whole", test_bad_reports);
+    g_test_add_func("/hostmsg/figures-of-a-stream", test_figures_of_a_stream);
     g_test_add_func("/desired/whole-state-of-one-host", test_desired);
+    g_test_add_func("/desired/notices", test_notices);
     g_test_add_func("/apirequest/calls-and-bodies", test_api_requests);
     g_test_add_func("/apirequest/cookies", test_api_cookies);
     g_test_add_func("/name/spellings", test_names);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/poolfile.h"
+#include "broker/poolfolder.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -290,6 +291,27 @@ test_folder(void)
     g_free(dir);
 }
 
+static void
+test_schedules(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:5: [Schedule a b]: a name of letters, digits, '.', '_' and '-' is wanted",
+        "lab.pool:7: From=noon: days and a time such as 'Mon..Fri 07:30', 'Sat,Sun 09:00' or "
+        "'07:30' are wanted",
+        "lab.pool:8: Until=25:00: a time such as '09:30' is wanted",
+        "lab.pool:9: unknown key 'Parked' in [Schedule early]; From, Until and Running are known",
+        NULL};
+    static const char *const missing[] = {"lab.pool:5: 'Until' is missing in [Schedule early]",
+                                          NULL};
+    static const char *const many[] = {"lab.pool:5: [Schedule early]: Running=5 is more than Max=4",
+                                       NULL};
+
+    expect_errors(MINIMAL "[Schedule a b]\n[Schedule early]\nFrom=noon\nUntil=25:00\nParked=1\n",
+                  expected);
+    expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nRunning=1\n", missing);
+    expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nUntil=08:30\nRunning=5\n", many);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -304,6 +326,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/bad-principals-are-refused", test_bad_principals);
     g_test_add_func("/poolfile/misplaced-key-names-its-section", test_misplaced_key);
     g_test_add_func("/poolfile/spares-fit-into-max", test_spares_within_max);
+    g_test_add_func("/poolfile/schedules", test_schedules);
     g_test_add_func("/poolvalue/values-with-units", test_values);
     g_test_add_func("/poolfile/folder-is-all-or-nothing", test_folder);
     return g_test_run();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/reconcile.h"
+#include "broker/schedule.h"
 
 #include <string.h>
 
@@ -309,6 +310,39 @@ test_disconnected_clock(struct world *w, gconstpointer data)
     g_assert_true(action->session == session);
 }
 
+static void
+test_absolute_clock(struct world *w, gconstpointer data)
+{
+    struct broker_session *session;
+    const struct broker_action *action;
+
+    (void)data;
+    w->pool->spares_running = 0;
+    w->pool->absolute_ms = 12 * 3600000;
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    session->row.created_ms = NOW;
+    decide(w, NOW + w->pool->absolute_ms - 1, 0);
+    action = decide(w, NOW + w->pool->absolute_ms, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_END);
+    g_assert_true(action->session == session);
+}
+
+static void
+test_spares_follow_the_schedule(struct world *w, gconstpointer data)
+{
+    struct broker_schedule *schedule = broker_schedule_new("now", 1);
+
+    (void)data;
+    w->pool->spares_running = 0;
+    decide(w, NOW, 0);
+    schedule->days = 0x7f;
+    schedule->until_min = 0; /* from midnight to midnight */
+    schedule->running = 1;
+    g_ptr_array_add(w->pool->schedules, schedule);
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE);
+}
+
 /* Carries decisions out until none is left: the world must come to rest at what the pool says. */
 static void
 test_comes_to_rest(struct world *w, gconstpointer data)
@@ -356,6 +390,8 @@ main(int argc, char **argv)
         {"/reconcile/changed-pool-file", test_changed_pool_file},
         {"/reconcile/drained-host-keeps-sessions-only", test_drained_host},
         {"/reconcile/disconnected-clock-ends-the-session", test_disconnected_clock},
+        {"/reconcile/absolute-clock-ends-the-session", test_absolute_clock},
+        {"/reconcile/spares-follow-the-schedule", test_spares_follow_the_schedule},
         {"/reconcile/comes-to-rest", test_comes_to_rest},
     };
     size_t i;
