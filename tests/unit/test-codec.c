@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 #include <zstd.h>
 
@@ -200,25 +201,20 @@ test_corrupted_frames_do_no_harm(void)
 }
 
 /*
- * A RESET and a ZTILES, which comes twice or once, with those skips between tile numbers and size
- * zero bytes of pixels, compressed with that window and left open or ended.
+ * Appends a RESET and a ZTILES, which comes twice or once, with those skips between tile numbers
+ * and size zero bytes of pixels, compressed with that window and left open or ended.
  */
-static int
-decode_crafted(const uint32_t *skips, uint8_t count, bool twice, size_t size, int window_log,
-               ZSTD_EndDirective end)
+static void
+craft(struct vdp_buffer *ops, const uint32_t *skips, uint8_t count, bool twice, size_t size,
+      int window_log, ZSTD_EndDirective end)
 {
-    struct vdp_decoder *decoder = vdp_decoder_new();
     ZSTD_CCtx *stream = ZSTD_createCCtx();
     struct vdp_buffer body = {0};
-    struct vdp_buffer ops = {0};
     uint8_t *zeros = g_malloc0(size + 1);
     ZSTD_inBuffer in = {zeros, size, 0};
     ZSTD_outBuffer out = {NULL, ZSTD_compressBound(size) + 64, 0};
-    struct vdp_rect dirty;
     uint8_t i;
-    int error;
 
-    g_assert_cmpint(vdp_decoder_resize(decoder, 128, 128), ==, 0);
     vdp_buffer_put_u8(&body, count);
     for (i = 0; i < count; i++) {
         vdp_varint_put(&body, skips[i] << 1);
@@ -227,17 +223,31 @@ decode_crafted(const uint32_t *skips, uint8_t count, bool twice, size_t size, in
     out.dst = vdp_buffer_reserve(&body, out.size);
     g_assert_cmpuint(ZSTD_compressStream2(stream, &out, &in, end), ==, 0);
     body.size += out.pos;
-    vdp_buffer_put_u32(&ops, 2);
-    put_op(&ops, 1, &body);
+    vdp_buffer_put_u32(ops, 2);
+    put_op(ops, 1, &body);
     if (twice) {
-        put_op(&ops, 1, &body);
+        put_op(ops, 1, &body);
     }
-    error = vdp_decoder_frame(decoder, ops.data, ops.size, true, &dirty);
     ZSTD_freeCCtx(stream);
-    vdp_decoder_free(decoder);
     vdp_buffer_clear(&body);
-    vdp_buffer_clear(&ops);
     g_free(zeros);
+}
+
+/* What a decoder of four tiles says to them. */
+static int
+decode_crafted(const uint32_t *skips, uint8_t count, bool twice, size_t size, int window_log,
+               ZSTD_EndDirective end)
+{
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    struct vdp_buffer ops = {0};
+    struct vdp_rect dirty;
+    int error;
+
+    g_assert_cmpint(vdp_decoder_resize(decoder, 128, 128), ==, 0);
+    craft(&ops, skips, count, twice, size, window_log, end);
+    error = vdp_decoder_frame(decoder, ops.data, ops.size, true, &dirty);
+    vdp_decoder_free(decoder);
+    vdp_buffer_clear(&ops);
     return error;
 }
 
@@ -264,6 +274,55 @@ test_crafted_blocks_are_refused(void)
     g_assert_cmpint(decode_crafted(outside, 2, false, 2 * tile, 23, ZSTD_e_flush), ==,
                     VDP_ERR_RANGE);
     g_assert_cmpint(decode_crafted(all, 0, false, 0, 23, ZSTD_e_flush), ==, VDP_ERR_RANGE);
+}
+
+/* A line of /proc/self/status, in KiB. */
+static size_t
+status_kib(const char *key)
+{
+    g_autofree char *status = NULL;
+    const char *line;
+
+    g_assert_true(g_file_get_contents("/proc/self/status", &status, NULL, NULL));
+    line = strstr(status, key);
+    g_assert_nonnull(line);
+    return (size_t)g_ascii_strtoull(line + strlen(key), NULL, 10);
+}
+
+/*
+ * What a bomb costs before it is refused. Sanitizers keep books of their own, so that memory is
+ * looked at without them only.
+ */
+static void
+test_a_bomb_costs_little(void)
+{
+    static const uint32_t all[] = {0, 0, 0, 0};
+    struct vdp_decoder *decoder = vdp_decoder_new();
+    struct vdp_buffer ops = {0};
+    struct vdp_rect dirty;
+    size_t before;
+    size_t grown;
+    gint64 start;
+    FILE *peak;
+
+    g_assert_cmpint(vdp_decoder_resize(decoder, 128, 128), ==, 0);
+    craft(&ops, all, 4, false, (size_t)256 << 20, 23, ZSTD_e_flush);
+    peak = fopen("/proc/self/clear_refs", "w");
+    g_assert_nonnull(peak);
+    g_assert_cmpint(fputs("5", peak), >=, 0); /* VmHWM begins anew */
+    g_assert_cmpint(fclose(peak), ==, 0);
+    before = status_kib("VmRSS:");
+    start = g_get_monotonic_time();
+    g_assert_cmpint(vdp_decoder_frame(decoder, ops.data, ops.size, true, &dirty), ==,
+                    VDP_ERR_CORRUPT);
+    grown = status_kib("VmHWM:") - MIN(before, status_kib("VmHWM:"));
+    g_test_message("%zu bytes that hold 256 MiB: refused after %.1f ms, %zu KiB", ops.size,
+                   (double)(g_get_monotonic_time() - start) / 1e3, grown);
+#ifndef __SANITIZE_ADDRESS__
+    g_assert_cmpuint(grown, <=, 64 * 1024);
+#endif
+    vdp_decoder_free(decoder);
+    vdp_buffer_clear(&ops);
 }
 
 static void
@@ -376,6 +435,7 @@ main(int argc, char **argv)
                     test_a_key_frame_mends_a_broken_stream);
     g_test_add_func("/codec/corrupted-frames-do-no-harm", test_corrupted_frames_do_no_harm);
     g_test_add_func("/codec/crafted-blocks-are-refused", test_crafted_blocks_are_refused);
+    g_test_add_func("/codec/a-bomb-costs-little", test_a_bomb_costs_little);
     g_test_add_func("/codec/misplaced-operations-are-refused",
                     test_misplaced_operations_are_refused);
     g_test_add_func("/codec/large-pictures-take-several-operations",

@@ -6,233 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocol/link/pki.h"
-
-#define DEADLINE_MS 30000
-
-struct end {
-    struct vdp_link *link;
-    GByteArray *received;
-    bool opened;
-    bool closed;
-    bool drained;
-    bool keep;         /* collect what arrives */
-    bool free_on_open; /* these free the link inside the callback */
-    bool free_on_data;
-    bool free_on_closed;
-    enum vdp_link_close reason;
-    char *text;
-    size_t total;
-};
-
-struct fixture {
-    struct vdp_pair ca;
-    struct vdp_pair other_ca;
-    struct vdp_pair server_pair;
-    struct vdp_link_server *server;
-    GPtrArray *ends; /* of struct end: the server's links */
-    char *url;
-    bool refuse;       /* free links instead of accepting them */
-    bool free_on_data; /* for the next accepted */
-};
-
-static gboolean
-on_deadline(gpointer user_data)
-{
-    g_error("not true in time: %s", (const char *)user_data);
-    return G_SOURCE_REMOVE;
-}
-
-/* Turns the loop until the condition holds; a hang ends the test. */
-#define WAIT_FOR(condition)                                                                        \
-    do {                                                                                           \
-        guint deadline = g_timeout_add(DEADLINE_MS, on_deadline, (gpointer) #condition);           \
-        while (!(condition)) {                                                                     \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        }                                                                                          \
-        g_source_remove(deadline);                                                                 \
-    } while (0)
-
-static void
-end_drop(struct end *end)
-{
-    vdp_link_free(end->link);
-    end->link = NULL;
-}
-
-static void
-on_opened(struct vdp_link *link, void *user_data)
-{
-    struct end *end = user_data;
-
-    (void)link;
-    g_assert_false(end->opened);
-    end->opened = true;
-    if (end->free_on_open) {
-        end_drop(end);
-    }
-}
-
-static void
-on_data(struct vdp_link *link, const uint8_t *data, size_t size, void *user_data)
-{
-    struct end *end = user_data;
-
-    (void)link;
-    g_assert_false(end->closed);
-    g_assert_nonnull(end->link);
-    g_assert_cmpuint(size, <=, VDP_LINK_MAX_MESSAGE);
-    end->total += size;
-    if (end->keep) {
-        g_byte_array_append(end->received, data, (guint)size);
-    }
-    if (end->free_on_data) {
-        end_drop(end);
-    }
-}
-
-static void
-on_drained(struct vdp_link *link, void *user_data)
-{
-    struct end *end = user_data;
-
-    (void)link;
-    end->drained = true;
-}
-
-static void
-on_closed(struct vdp_link *link, enum vdp_link_close reason, const char *text, void *user_data)
-{
-    struct end *end = user_data;
-
-    (void)link;
-    g_assert_false(end->closed);
-    g_assert_nonnull(text);
-    end->closed = true;
-    end->reason = reason;
-    end->text = g_strdup(text);
-    if (end->free_on_closed) {
-        end_drop(end);
-    }
-}
-
-static const struct vdp_link_events events = {
-    .opened = on_opened, .data = on_data, .drained = on_drained, .closed = on_closed};
-
-static struct end *
-end_new(void)
-{
-    struct end *end = g_new0(struct end, 1);
-
-    end->received = g_byte_array_new();
-    end->keep = true;
-    return end;
-}
-
-static void
-end_free(gpointer data)
-{
-    struct end *end = data;
-
-    vdp_link_free(end->link);
-    g_byte_array_unref(end->received);
-    g_free(end->text);
-    g_free(end);
-}
-
-typedef struct end End;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(End, end_free)
-
-static void
-on_accepted(struct vdp_link *link, void *user_data)
-{
-    struct fixture *fixture = user_data;
-    struct end *end;
-
-    if (fixture->refuse) {
-        vdp_link_free(link);
-        return;
-    }
-    end = end_new();
-    end->link = link;
-    end->free_on_data = fixture->free_on_data;
-    vdp_link_accept(link, &events, end);
-    g_ptr_array_add(fixture->ends, end);
-}
-
-static void
-fixture_start(struct fixture *fixture, unsigned max_links)
-{
-    g_autoptr(GError) error = NULL;
-    struct vdp_link_server_options options = {.bind = "127.0.0.1",
-                                              .ca_pem = fixture->ca.cert_pem,
-                                              .cert_pem = fixture->server_pair.cert_pem,
-                                              .key_pem = fixture->server_pair.key_pem,
-                                              .max_links = max_links};
-
-    fixture->server = vdp_link_server_new(&options, NULL, on_accepted, fixture, &error);
-    g_assert_no_error(error);
-    g_free(fixture->url);
-    fixture->url =
-        g_strdup_printf("wss://127.0.0.1:%u/host", vdp_link_server_port(fixture->server));
-}
-
-static void
-fixture_init(struct fixture *fixture)
-{
-    static const char *const names[] = {"127.0.0.1", NULL};
-    g_autoptr(GError) error = NULL;
-
-    memset(fixture, 0, sizeof(*fixture));
-    fixture->ends = g_ptr_array_new_with_free_func(end_free);
-    g_assert_true(vdp_pki_make_ca("test", &fixture->ca, &error));
-    g_assert_true(vdp_pki_make_ca("other", &fixture->other_ca, &error));
-    g_assert_true(vdp_pki_make_server(&fixture->ca, names, 30, &fixture->server_pair, &error));
-    fixture_start(fixture, 100);
-}
-
-static void
-fixture_clear(struct fixture *fixture)
-{
-    g_ptr_array_unref(fixture->ends);
-    vdp_link_server_free(fixture->server);
-    vdp_pair_clear(&fixture->ca);
-    vdp_pair_clear(&fixture->other_ca);
-    vdp_pair_clear(&fixture->server_pair);
-    g_free(fixture->url);
-}
-
-static struct end *
-dial(struct fixture *fixture, const char *ca_pem)
-{
-    struct vdp_link_options options = {.url = fixture->url, .ca_pem = ca_pem};
-    struct end *end = end_new();
-
-    end->link = vdp_link_connect(&options, NULL, &events, end);
-    return end;
-}
-
-static struct end *
-server_end(struct fixture *fixture, guint index)
-{
-    WAIT_FOR(fixture->ends->len > index);
-    return g_ptr_array_index(fixture->ends, index);
-}
-
-static void
-send_text(struct vdp_link *link, const char *text, uint8_t channel)
-{
-    g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
-
-    vdp_link_send(link, bytes, channel);
-}
-
-static bool
-has(struct end *end, const char *text)
-{
-    return end->received->len == strlen(text) &&
-           memcmp(end->received->data, text, strlen(text)) == 0;
-}
+#include "tests/unit/link-fixture.h"
 
 static void
 test_bytes_go_both_ways_and_the_end_is_told(void)
@@ -287,12 +61,12 @@ test_a_client_certificate_names_the_peer(void)
     options.ca_pem = fixture.ca.cert_pem;
     options.cert_pem = cert;
     options.key_pem = key;
-    client->link = vdp_link_connect(&options, NULL, &events, client);
+    client->link = vdp_link_connect(&options, NULL, &link_events, client);
     g_assert_cmpstr(vdp_link_peer_name(server_end(&fixture, 0)->link), ==, "host-7");
     WAIT_FOR(client->opened);
     g_assert_cmpstr(vdp_link_peer_name(client->link), ==, "vedette server");
     options.cert_pem = wrong; /* signed by someone else: no link at all */
-    stranger->link = vdp_link_connect(&options, NULL, &events, stranger);
+    stranger->link = vdp_link_connect(&options, NULL, &link_events, stranger);
     WAIT_FOR(stranger->closed);
     g_assert_false(stranger->opened);
     g_assert_cmpuint(fixture.ends->len, ==, 1);
@@ -355,7 +129,7 @@ test_nobody_there_is_unreachable(void)
     fd = bound_socket(false, &port);
     url = g_strdup_printf("wss://127.0.0.1:%u/host", port);
     options.url = url;
-    refused->link = vdp_link_connect(&options, NULL, &events, refused);
+    refused->link = vdp_link_connect(&options, NULL, &link_events, refused);
     WAIT_FOR(refused->closed);
     g_assert_cmpint(refused->reason, ==, VDP_LINK_UNREACHABLE);
     close(fd);
@@ -364,13 +138,13 @@ test_nobody_there_is_unreachable(void)
     g_free(url);
     url = g_strdup_printf("wss://127.0.0.1:%u/host", port);
     options.url = url;
-    silent->link = vdp_link_connect(&options, NULL, &events, silent);
+    silent->link = vdp_link_connect(&options, NULL, &link_events, silent);
     WAIT_FOR(silent->closed);
     g_assert_cmpint(silent->reason, ==, VDP_LINK_UNREACHABLE);
     close(fd);
 
     options.url = "https://127.0.0.1/";
-    nonsense->link = vdp_link_connect(&options, NULL, &events, nonsense);
+    nonsense->link = vdp_link_connect(&options, NULL, &link_events, nonsense);
     WAIT_FOR(nonsense->closed);
     g_assert_cmpint(nonsense->reason, ==, VDP_LINK_UNREACHABLE);
     fixture_clear(&fixture);
@@ -469,7 +243,7 @@ test_an_owner_that_lags_stops_the_sender(void)
     options.url = fixture.url;
     options.ca_pem = fixture.ca.cert_pem;
     client->keep = false;
-    client->link = vdp_link_connect(&options, lagging, &events, client);
+    client->link = vdp_link_connect(&options, lagging, &link_events, client);
     server = server_end(&fixture, 0);
     for (n = 0; n < 64; n++) {
         send_text(server->link, bulk, 4);

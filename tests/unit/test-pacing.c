@@ -253,6 +253,25 @@ test_a_full_window_always_has_a_fence(void)
     g_assert_cmpuint(streamer_pacing_fence(&pacing, true, now), ==, 0);
 }
 
+/* Refining waits for its time and takes no burst; damage that comes meanwhile is not held up. */
+static void
+test_a_frame_that_can_wait_waits(void)
+{
+    struct streamer_pacing pacing;
+    int64_t now = 50000 * MS;
+
+    streamer_pacing_init(&pacing);
+    streamer_pacing_ack(&pacing, send_frame(&pacing, now), 0, now + 1 * MS);
+    now += STREAMER_INTERVAL_US;
+    g_assert_cmpint(streamer_pacing_spare(&pacing, now + 70 * MS, 0, now), ==, 70 * MS);
+    g_assert_cmpint(streamer_pacing_next(&pacing, now, 0, now), ==, 0);
+    now += 70 * MS;
+    g_assert_cmpint(streamer_pacing_spare(&pacing, now, 0, now), ==, 0);
+    (void)send_frame(&pacing, now);
+    (void)send_frame(&pacing, now);
+    g_assert_cmpint(streamer_pacing_spare(&pacing, now, 0, now), !=, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -276,5 +295,6 @@ main(int argc, char **argv)
                     test_a_large_frame_goes_out_in_parts);
     g_test_add_func("/pacing/a-full-window-always-has-a-fence",
                     test_a_full_window_always_has_a_fence);
+    g_test_add_func("/pacing/a-frame-that-can-wait-waits", test_a_frame_that_can_wait_waits);
     return g_test_run();
 }
