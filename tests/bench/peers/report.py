@@ -231,9 +231,9 @@ def _section(results, source):
     worse, better = _worse(table), _better(table)
     text = [BEGIN, "## Beside its peers", "",
             "`tests/bench/peers/run --report` (tests/bench/README.md) plays the same scenes on every system, 1280×720, 24 bit, through "
-            "the same proxy that counts the bytes; on the line `vm` a QEMU machine draws them. The targets:", "",
-            *targets.table(results), "", "Where ours is worse than the best peer:", "",
+            "the same proxy that counts the bytes; on the line `vm` a QEMU machine draws them. Where ours is worse than the best peer:", "",
             "| line | scene | what | ours | best peer | ours ÷ best |", "|---|---|---|---:|---:|---:|", *worse, "",
+            "The targets:", "", *targets.table(results), "",
             "The best peer is the best of those that show at least 95 % of the drawn frames (else of those with the most), for bytes the "
             "best of those whose picture ends as exactly as ours. Bytes and CPU are per frame that was seen. Where ours is equal or "
             "better:", "",
