@@ -27,6 +27,7 @@
 #define RESTART_MIN_MS 100u
 #define RESTART_MAX_MS 5000u
 #define STABLE_US      (10 * G_USEC_PER_SEC) /* alive for so long: the next death starts over */
+#define FIGURES_US     (2 * G_USEC_PER_SEC)  /* between two, so that rates say something */
 #define PATIENCE_US    (3 * G_USEC_PER_SEC)  /* until an order that shows no effect is given up */
 
 struct hostd_streamer {
@@ -49,6 +50,9 @@ struct hostd_streamer {
     char stream[MAX_ID + 1];
     char next[MAX_ID + 1]; /* the one it is turning to */
     char state[16];
+    json_t *figures;          /* owned, or NULL: how its stream does, for administrators */
+    json_int_t frames, bytes; /* that they were made from, */
+    int64_t figures_us;       /* and when; 0: never */
 
     bool asking_display;
     int waiting[MAX_WAITING]; /* sockets that the machine gets after the present one */
@@ -59,6 +63,9 @@ struct hostd_streamer {
     char dialled[MAX_ID + 1];
     int64_t dialled_us; /* when this process was told; 0: an earlier one was */
     char hung_up[MAX_ID + 1];
+    bool text_refused;        /* said so */
+    char noticed[MAX_ID + 1]; /* the stream that was told a notice, */
+    json_int_t notice;        /* and its number */
 };
 
 static gboolean on_restart(gpointer user_data);
@@ -148,6 +155,7 @@ disconnect(struct hostd_streamer *streamer)
     vdp_channel_free(streamer->channel);
     streamer->channel = NULL;
     streamer->heard = streamer->has_display = false;
+    streamer->figures_us = 0;
     streamer->stream[0] = streamer->next[0] = '\0';
     streamer->display_us = 0;
     if (streamer->asking_display) {
@@ -187,6 +195,7 @@ on_exit_seen(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpoint
     return G_SOURCE_REMOVE;
 }
 
+static json_t *describe(const struct hostd_streamer *streamer);
 static void give_display(struct hostd_streamer *streamer, int fd);
 
 static void
@@ -233,6 +242,51 @@ take_display(struct hostd_streamer *streamer, int fd)
     }
 }
 
+/* Rates over what happened since the last figures; the rest as the streamer says it. */
+static void
+take_figures(struct hostd_streamer *streamer, const json_t *message)
+{
+    static const char *const kept[] = {"rtt_us", "host_us", "decode_us", "present_us",
+                                       "exact",  "reused",  "photo",     "film"};
+    const json_t *stats = json_object_get(message, "stats");
+    json_int_t frames = json_integer_value(json_object_get(stats, "frames"));
+    json_int_t bytes = json_integer_value(json_object_get(stats, "bytes"));
+    int64_t now = vd_monotonic_us();
+    int64_t passed = now - streamer->figures_us;
+    size_t i;
+
+    if (streamer->figures_us != 0 && passed < FIGURES_US) {
+        return;
+    }
+    if (streamer->figures_us != 0 && frames >= streamer->frames && bytes >= streamer->bytes) {
+        json_decref(streamer->figures);
+        streamer->figures = json_pack(
+            "{s:I, s:I, s:O*, s:O*}", "fps",
+            (json_int_t)((frames - streamer->frames) * G_USEC_PER_SEC / passed), "kbit_s",
+            (json_int_t)((bytes - streamer->bytes) * 8000 / passed), "width",
+            json_object_get(message, "width"), "height", json_object_get(message, "height"));
+        for (i = 0; i < G_N_ELEMENTS(kept); i++) {
+            json_object_set(streamer->figures, kept[i], json_object_get(stats, kept[i]));
+        }
+    }
+    streamer->frames = frames;
+    streamer->bytes = bytes;
+    streamer->figures_us = now;
+}
+
+/* What somebody wrote for the guest. The wire has checked that it is text; its length is checked
+ * here. */
+static void
+take_text(struct hostd_streamer *streamer, const char *text)
+{
+    bool taken = text != NULL && kvm_machine_type(streamer->machine, text);
+
+    if (!taken && !streamer->text_refused) {
+        vd_warning("streamer", "%s: its agent does not take text", streamer->id);
+    }
+    streamer->text_refused = !taken;
+}
+
 static void
 on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd, void *user_data)
 {
@@ -247,17 +301,22 @@ on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd,
         return;
     }
     vd_fd_clear(&fd); /* none is expected */
+    if (g_strcmp0(type, "text") == 0) {
+        take_text(streamer, json_string_value(json_object_get(message, "text")));
+        return;
+    }
     if (g_strcmp0(type, "status") != 0) {
         return;
     }
-    before = hostd_streamer_report(streamer);
+    take_figures(streamer, message);
+    before = describe(streamer);
     streamer->heard = true;
     streamer->has_display = json_is_true(json_object_get(message, "display"));
     copy_id(streamer->stream, json_string_value(json_object_get(message, "stream")));
     copy_id(streamer->next, json_string_value(json_object_get(message, "next")));
     g_strlcpy(streamer->state, state == NULL ? "" : state, sizeof(streamer->state));
     hostd_streamer_tend(streamer);
-    after = hostd_streamer_report(streamer);
+    after = describe(streamer);
     if (!json_equal(before, after)) {
         note_change(streamer); /* its figures alone are no news for the broker */
     }
@@ -378,6 +437,7 @@ hostd_streamer_free(struct hostd_streamer *streamer)
     vd_fd_clear(&streamer->pidfd);
     vd_fd_clear(&streamer->folder);
     json_decref(streamer->wanted);
+    json_decref(streamer->figures);
     g_free(streamer);
 }
 
@@ -439,6 +499,31 @@ dial(struct hostd_streamer *streamer)
     vd_info("streamer", "%s: told to dial for stream %s", streamer->id, streamer->dialled);
 }
 
+/* What the user is to read: once to each stream. */
+static void
+tell_notice(struct hostd_streamer *streamer)
+{
+    const json_t *notice = json_object_get(streamer->wanted, "notice");
+    const json_t *text = json_object_get(notice, "text");
+    json_int_t number = json_integer_value(json_object_get(notice, "n"));
+    int64_t left_ms = json_integer_value(json_object_get(notice, "ends_ms")) - vd_wall_ms();
+    json_t *message;
+
+    if (notice == NULL || strcmp(streamer->stream, wanted_id(streamer)) != 0 ||
+        strcmp(streamer->state, "streaming") != 0 ||
+        (number == streamer->notice && strcmp(streamer->noticed, streamer->stream) == 0)) {
+        return;
+    }
+    copy_id(streamer->noticed, streamer->stream);
+    streamer->notice = number;
+    message = json_pack("{s:s, s:s, s:I}", "type", "notice", "stream", streamer->stream, "seconds",
+                        (json_int_t)MAX(left_ms / 1000, 0));
+    if (json_is_string(text)) {
+        json_object_set(message, "text", (json_t *)(uintptr_t)text);
+    }
+    vdp_channel_send(streamer->channel, message, -1);
+}
+
 static void
 cut_log(struct hostd_streamer *streamer)
 {
@@ -486,11 +571,13 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
                                    "the session ended"),
                          -1);
     }
+    tell_notice(streamer);
     cut_log(streamer);
 }
 
-json_t *
-hostd_streamer_report(const struct hostd_streamer *streamer)
+/* {"id","state"} or null. New reference. */
+static json_t *
+describe(const struct hostd_streamer *streamer)
 {
     const char *id = wanted_id(streamer);
     const char *state = "lost";
@@ -509,4 +596,16 @@ hostd_streamer_report(const struct hostd_streamer *streamer)
         state = "dialling";
     }
     return json_pack("{s:s, s:s}", "id", id, "state", state);
+}
+
+json_t *
+hostd_streamer_report(const struct hostd_streamer *streamer)
+{
+    json_t *report = describe(streamer);
+
+    if (streamer->figures != NULL && json_is_object(report) &&
+        strcmp(wanted_id(streamer), streamer->stream) == 0) {
+        json_object_set(report, "figures", streamer->figures);
+    }
+    return report;
 }

@@ -41,7 +41,8 @@ void hostd_streamer_tend(struct hostd_streamer *streamer);
 /*
  * {"id","state"} of the wanted stream, or JSON null. state: "starting" (the order has not gone
  * out), "dialling", "waiting", "streaming" as the streamer says, or "lost": it will not come again,
- * a new stream is needed. New reference.
+ * a new stream is needed. Beside them "figures", how the stream does, once there are some. New
+ * reference.
  */
 json_t *hostd_streamer_report(const struct hostd_streamer *streamer);
 

@@ -13,6 +13,7 @@
 #define RESIZE_MS     250u
 #define STATISTICS_MS 1000u
 #define FRESH_MS      8000u
+#define NOTICE_MS     30000 /* somebody may be away from the screen for a moment */
 #define MIN_SIDE      320
 
 struct client_desktop {
@@ -44,13 +45,36 @@ desktop_close(struct client_desktop *desktop)
 }
 
 static gboolean
-desktop_fresh_over(void *user_data)
+desktop_notice_over(void *user_data)
 {
     struct client_desktop *desktop = user_data;
 
     desktop->notice_timer = 0;
     gtk_widget_set_visible(desktop->notice, FALSE);
     return G_SOURCE_REMOVE;
+}
+
+static void
+desktop_say(struct client_desktop *desktop, const char *text, unsigned ms)
+{
+    gtk_label_set_text(GTK_LABEL(desktop->notice), text);
+    gtk_widget_set_visible(desktop->notice, TRUE);
+    g_clear_handle_id(&desktop->notice_timer, g_source_remove);
+    desktop->notice_timer = g_timeout_add(ms, desktop_notice_over, desktop);
+}
+
+static void
+session_notice(const struct vdp_notice *notice, void *user_data)
+{
+    struct client_desktop *desktop = user_data;
+    g_autofree char *text = NULL;
+
+    if (notice->kind == VDP_NOTICE_END)
+        text = g_strdup_printf(_("This session ends in %u minutes. Please save your work."),
+                               (notice->seconds + 59) / 60);
+    else
+        text = g_strndup(notice->text, notice->text_size);
+    desktop_say(desktop, text, NOTICE_MS);
 }
 
 static void
@@ -69,9 +93,8 @@ session_changed(void *user_data)
         if (!desktop->greeted)
             client_toolbar_greet(desktop->toolbar);
         desktop->greeted = true;
-        gtk_widget_set_visible(desktop->notice, status.fresh);
-        if (status.fresh && !desktop->notice_timer)
-            desktop->notice_timer = g_timeout_add(FRESH_MS, desktop_fresh_over, desktop);
+        if (status.fresh)
+            desktop_say(desktop, _("Your earlier desktop is gone. This is a new one."), FRESH_MS);
     }
     if (!live)
         client_input_release(desktop->input);
@@ -207,12 +230,21 @@ desktop_statistics(void *user_data)
     uint64_t frames = stats.frames - desktop->last.frames;
     uint64_t decode_us = stats.decode_us - desktop->last.decode_us;
     const struct client_cells *cells = client_session_cells(desktop->session);
+    const struct vdp_mix mix = {
+        .exact = stats.mix.exact - desktop->last.mix.exact,
+        .reused = stats.mix.reused - desktop->last.mix.reused,
+        .photo = stats.mix.photo - desktop->last.mix.photo,
+        .film = stats.mix.film - desktop->last.mix.film,
+    };
     g_autofree char *text = g_strdup_printf(
-        _("%u × %u   %u frames/s   %.1f Mbit/s   round trip %.1f ms   decoding %.1f ms   "
-          "on the screen %.1f ms"),
+        _("%u × %u   %u frames/s   %.1f Mbit/s   host %.1f ms   round trip %.1f ms   "
+          "decoding %.1f ms   on the screen %.1f ms\n"
+          "exact %u %%   reused %u %%   photo %u %%   film %u %%"),
         cells->width, cells->height, (unsigned)frames,
-        (double)(stats.bytes_in - desktop->last.bytes_in) * 8 / 1e6, stats.rtt_us / 1e3,
-        frames > 0 ? (double)decode_us / (double)frames / 1e3 : 0.0, stats.shown_us / 1e3);
+        (double)(stats.bytes_in - desktop->last.bytes_in) * 8 / 1e6, stats.capture_us / 1e3,
+        stats.rtt_us / 1e3, frames > 0 ? (double)decode_us / (double)frames / 1e3 : 0.0,
+        stats.shown_us / 1e3, vdp_mix_share(&mix, mix.exact), vdp_mix_share(&mix, mix.reused),
+        vdp_mix_share(&mix, mix.photo), vdp_mix_share(&mix, mix.film));
 
     desktop->last = stats;
     gtk_label_set_text(GTK_LABEL(desktop->figures), text);
@@ -289,7 +321,7 @@ desktop_overlay(struct client_desktop *desktop)
     gtk_widget_set_can_target(desktop->figures, FALSE);
     gtk_widget_set_visible(desktop->figures, FALSE);
     gtk_overlay_add_overlay(GTK_OVERLAY(overlay), desktop->figures);
-    desktop->notice = gtk_label_new(_("Your earlier desktop is gone. This is a new one."));
+    desktop->notice = gtk_label_new(NULL);
     gtk_widget_add_css_class(desktop->notice, "figures");
     gtk_widget_set_halign(desktop->notice, GTK_ALIGN_CENTER);
     gtk_widget_set_valign(desktop->notice, GTK_ALIGN_END);
@@ -334,6 +366,7 @@ client_desktop_new(GtkApplication *application, struct client_api *api,
         .surface = session_surface,
         .frame = session_frame,
         .cursor = session_cursor,
+        .notice = session_notice,
     };
     struct client_desktop *desktop = g_new0(struct client_desktop, 1);
 

@@ -235,6 +235,40 @@ command_tap(struct headless *headless, char **words, unsigned count)
     headless_wait_start(headless, HEADLESS_WAIT_ECHO, (unsigned)timeout_ms, command_tapped);
 }
 
+/* What the keyboard's lights show: the sum of 1 Scroll, 2 Num and 4 Caps. */
+static void
+command_locks(struct headless *headless, char **words, unsigned count)
+{
+    struct client_stream *stream;
+    int64_t locks;
+
+    (void)count;
+    if (!word_number(words[0], 0, 7, &locks)) {
+        script_fail(headless, "bad number");
+        return;
+    }
+    stream = script_stream(headless);
+    if (!stream)
+        return;
+    client_stream_locks(stream, (uint8_t)locks);
+    script_ok(headless);
+}
+
+/* Text for the agent, of any script. */
+static void
+command_write(struct headless *headless, char **words, unsigned count)
+{
+    struct client_stream *stream = script_stream(headless);
+
+    (void)count;
+    if (!stream)
+        return;
+    if (client_stream_text(stream, words[0]))
+        script_ok(headless);
+    else
+        script_fail(headless, "no text");
+}
+
 static void
 command_move(struct headless *headless, char **words, unsigned count)
 {
@@ -455,6 +489,7 @@ static const struct command commands[] = {
     {"dump", 1, 1, true, true, command_dump},
     {"key", 1, 2, false, true, command_key},
     {"logoff", 0, 0, false, true, command_logoff},
+    {"locks", 1, 1, false, true, command_locks},
     {"move", 2, 2, false, true, command_move},
     {"pools", 0, 0, false, false, command_pools},
     {"quit", 0, 0, false, false, command_quit},
@@ -467,6 +502,7 @@ static const struct command commands[] = {
     {"wait-settled", 0, 2, false, true, command_wait_settled},
     {"wait-size", 2, 3, false, true, command_wait_size},
     {"wheel", 2, 2, false, true, command_wheel},
+    {"write", 1, 1, true, true, command_write},
 };
 
 static const struct command *

@@ -270,6 +270,15 @@ session_cursor(void *user_data)
     (void)user_data; /* asked for by the command "cursor" */
 }
 
+static void
+session_notice(const struct vdp_notice *notice, void *user_data)
+{
+    (void)user_data;
+    headless_event("notice",
+                   json_pack("{s:i, s:I, s:s%}", "kind", (int)notice->kind, "seconds",
+                             (json_int_t)notice->seconds, "text", notice->text, notice->text_size));
+}
+
 void
 headless_connect(struct headless *headless, const char *pool)
 {
@@ -278,6 +287,7 @@ headless_connect(struct headless *headless, const char *pool)
         .surface = session_surface,
         .frame = session_frame,
         .cursor = session_cursor,
+        .notice = session_notice,
     };
     struct client_session_options options = {
         .address = &headless->address,

@@ -17,6 +17,7 @@ struct client_input {
     void *user_data;
     GtkEventController *controller;
     uint8_t down[CLIENT_MAX_KEY + 1];
+    int locks;               /* as told last; -1: they are to be told with the next key */
     double wheel_x, wheel_y; /* what was scrolled and is not yet a whole unit */
 };
 
@@ -26,6 +27,30 @@ input_stream(struct client_input *input)
     if (client_session_status(input->session).state != CLIENT_STATE_LIVE)
         return NULL;
     return client_session_stream(input->session);
+}
+
+/*
+ * The guest's lock keys follow this keyboard's, which may have changed while another window had it.
+ * An event shows the locks as they were before it: one of the lock keys is told with the next key.
+ */
+static void
+input_locks(struct client_input *input, GdkEvent *event, uint16_t code)
+{
+    GdkDevice *keyboard = gdk_event_get_device(event);
+    int locks = 0;
+
+    if (code == KEY_CAPSLOCK || code == KEY_NUMLOCK || code == KEY_SCROLLLOCK) {
+        input->locks = -1;
+        return;
+    }
+    if (!keyboard || gdk_device_get_source(keyboard) != GDK_SOURCE_KEYBOARD)
+        return;
+    locks |= gdk_device_get_caps_lock_state(keyboard) ? VDP_LOCK_CAPS : 0;
+    locks |= gdk_device_get_num_lock_state(keyboard) ? VDP_LOCK_NUM : 0;
+    locks |= gdk_device_get_scroll_lock_state(keyboard) ? VDP_LOCK_SCROLL : 0;
+    if (locks != input->locks)
+        client_stream_locks(input_stream(input), (uint8_t)locks);
+    input->locks = locks;
 }
 
 /* Repeats are not sent: the guest repeats a key that stays down. */
@@ -42,6 +67,8 @@ input_key(struct client_input *input, GdkEvent *event, bool down)
     }
     if (!code || !stream)
         return false;
+    if (down && !input->down[code])
+        input_locks(input, event, code);
     if (input->down[code] != down)
         client_stream_key(stream, code, down);
     input->down[code] = down;
@@ -156,6 +183,7 @@ client_input_new(ClientPicture *picture, struct client_session *session,
     input->session = session;
     input->full_screen = full_screen;
     input->user_data = user_data;
+    input->locks = -1;
     input->controller = gtk_event_controller_legacy_new();
     g_signal_connect(input->controller, "event", G_CALLBACK(input_event), input);
     gtk_widget_add_controller(GTK_WIDGET(picture), input->controller);
@@ -177,6 +205,7 @@ client_input_release(struct client_input *input)
     struct client_stream *stream = input_stream(input);
 
     memset(input->down, 0, sizeof(input->down));
+    input->locks = -1;
     input->wheel_x = 0;
     input->wheel_y = 0;
     if (stream)

@@ -53,6 +53,15 @@ session_say(struct client_session *session, const char *text)
 }
 
 static void
+mix_sum(struct vdp_mix *sum, const struct vdp_mix *mix)
+{
+    sum->exact += mix->exact;
+    sum->reused += mix->reused;
+    sum->photo += mix->photo;
+    sum->film += mix->film;
+}
+
+static void
 session_drop_stream(struct client_session *session)
 {
     const struct client_stream_stats *stats;
@@ -65,6 +74,7 @@ session_drop_stream(struct client_session *session)
     session->ended.frames += stats->frames;
     session->ended.decode_us += stats->decode_us;
     session->ended.mismatches += stats->mismatches;
+    mix_sum(&session->ended.mix, &stats->mix);
     client_stream_free(session->stream);
     session->stream = NULL;
 }
@@ -129,6 +139,14 @@ stream_cursor(void *user_data)
 }
 
 static void
+stream_notice(const struct vdp_notice *notice, void *user_data)
+{
+    struct client_session *session = user_data;
+
+    session->events->notice(notice, session->user_data);
+}
+
+static void
 session_goaway(struct client_session *session, const struct client_stream_end *end)
 {
     switch (end->goaway) {
@@ -176,6 +194,7 @@ session_dial(struct client_session *session)
         .surface = stream_surface,
         .frame = stream_frame,
         .cursor = stream_cursor,
+        .notice = stream_notice,
         .closed = stream_closed,
     };
     g_autofree char *where = client_address_text(&session->address);
@@ -451,6 +470,7 @@ client_session_stats(const struct client_session *session)
     sum.frames += stats->frames;
     sum.decode_us += stats->decode_us;
     sum.mismatches += stats->mismatches;
+    mix_sum(&sum.mix, &stats->mix);
     sum.rtt_us = stats->rtt_us;
     sum.capture_us = stats->capture_us;
     sum.shown_us = stats->shown_us;

@@ -40,6 +40,8 @@ struct client_session_events {
     void (*surface)(void *user_data); /* the size of the picture */
     void (*frame)(const struct client_frame *frame, void *user_data);
     void (*cursor)(void *user_data);
+    /* Something for the user to read. */
+    void (*notice)(const struct vdp_notice *notice, void *user_data);
 };
 
 struct client_session_options {

@@ -67,6 +67,44 @@ client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy)
 }
 
 void
+client_stream_locks(struct client_stream *stream, uint8_t locks)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_locks message = {.time_us = input_time(), .locks = locks};
+
+    if (!stream->live)
+        return;
+    message.serial = ++stream->serial;
+    vdp_put_locks(&buffer, &message);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+bool
+client_stream_text(struct client_stream *stream, const char *text)
+{
+    size_t left = strlen(text);
+
+    if (!g_utf8_validate(text, -1, NULL))
+        return false;
+    while (stream->live && left > 0) {
+        struct vdp_buffer buffer = {0};
+        struct vdp_text message = {.time_us = input_time(), .text = text};
+        const char *end = text + MIN(left, VDP_MAX_TYPED);
+
+        if (left > VDP_MAX_TYPED) /* not through the middle of a character */
+            end = g_utf8_find_prev_char(text, end + 1);
+        message.size = (size_t)(end - text);
+        message.serial = ++stream->serial;
+        if (vdp_put_text(&buffer, &message) < 0)
+            return false;
+        stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+        text = end;
+        left -= message.size;
+    }
+    return true;
+}
+
+void
 client_stream_release_all(struct client_stream *stream)
 {
     struct vdp_buffer buffer = {0};

@@ -120,6 +120,7 @@ record_frame(struct client_stream *stream, const struct vdp_record *record)
     frame.key = (head.flags & VDP_FRAME_KEY) != 0;
     frame.settled = (head.flags & VDP_FRAME_SETTLED) != 0;
     stream->stats.capture_us = head.capture_us;
+    vdp_mix_add(&stream->stats.mix, head.ops, head.ops_size);
     return client_canvas_frame(stream->canvas, &frame, head.ops, head.ops_size) ? 0
                                                                                 : VDP_ERR_TOO_BIG;
 }
@@ -192,6 +193,18 @@ record_cursor_use(struct client_stream *stream, const struct vdp_record *record)
 }
 
 static int
+record_notice(struct client_stream *stream, const struct vdp_record *record)
+{
+    struct vdp_notice notice;
+    int r = vdp_get_notice(record, &notice);
+
+    if (r < 0)
+        return r;
+    stream->events->notice(&notice, stream->user_data);
+    return 0;
+}
+
+static int
 record_cursor_warp(struct client_stream *stream, const struct vdp_record *record)
 {
     struct vdp_cursor_warp warp;
@@ -221,6 +234,8 @@ stream_record(struct client_stream *stream, const struct vdp_record *record)
     case VDP_PING:
     case VDP_PONG:
         return record_ping(stream, record);
+    case VDP_NOTICE:
+        return record_notice(stream, record);
     case VDP_SURFACE:
         return record_surface(stream, record);
     case VDP_FRAME:

@@ -15,6 +15,7 @@
 
 #include "client/native/canvas.h"
 #include "client/native/cursor.h"
+#include "protocol/codec/mix.h"
 #include "protocol/link/link.h"
 
 struct client_stream;
@@ -41,6 +42,7 @@ struct client_stream_stats {
         mismatches;  /* pictures that differed from the host's digest; each was asked for anew */
     unsigned rtt_us; /* last; 0 before the first PONG */
     unsigned capture_us; /* last: damage to encoded at the host */
+    struct vdp_mix mix;  /* what the bytes of the frames were spent on */
     unsigned shown_us;   /* last: from a frame's last byte to the screen; 0 before the first one */
 };
 
@@ -50,6 +52,7 @@ struct client_stream_events {
     /* The canvas has it; answer with client_stream_presented() once it was shown. */
     void (*frame)(const struct client_frame *frame, void *user_data);
     void (*cursor)(void *user_data);
+    void (*notice)(const struct vdp_notice *notice, void *user_data);
     void (*warp)(uint16_t x, uint16_t y, void *user_data);                /* may be NULL */
     void (*closed)(const struct client_stream_end *end, void *user_data); /* once and last */
 };
@@ -80,6 +83,9 @@ uint32_t client_stream_key(struct client_stream *stream, uint16_t code, bool dow
 void client_stream_pointer(struct client_stream *stream, uint16_t x, uint16_t y);
 void client_stream_button(struct client_stream *stream, uint8_t button, bool down);
 void client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy);
+void client_stream_locks(struct client_stream *stream, uint8_t locks); /* enum vdp_lock */
+/* Text for the guest's session; false when it is not UTF-8 or holds control characters. */
+bool client_stream_text(struct client_stream *stream, const char *text);
 void client_stream_release_all(struct client_stream *stream);
 void client_stream_set_size(struct client_stream *stream, uint16_t width, uint16_t height,
                             uint16_t scale);

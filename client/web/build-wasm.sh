@@ -25,9 +25,10 @@ set -- "$zstd"/common/entropy_common.c "$zstd"/common/error_private.c \
 	"$zstd"/decompress/zstd_decompress.c "$zstd"/decompress/zstd_decompress_block.c \
 	"$top"/protocol/wire/reader.c "$top"/protocol/codec/cache.c "$top"/protocol/codec/copy-apply.c \
 	"$top"/protocol/codec/decoder.c "$top"/protocol/codec/digest.c \
-	"$top"/protocol/codec/jpeg-check.c "$top"/protocol/codec/pixels-avx2.c \
+	"$top"/protocol/codec/jpeg-check.c "$top"/protocol/codec/mix.c "$top"/protocol/codec/pixels-avx2.c \
 	"$top"/protocol/codec/pixels.c "$top"/protocol/codec/predict.c "$top"/protocol/codec/tiles.c \
-	"$top"/protocol/codec/video-op.c "$top"/protocol/codec/yuv.c "$top"/client/web/codec-wasm.c
+	"$top"/protocol/codec/video-op.c "$top"/protocol/codec/video-check.c "$top"/protocol/codec/yuv.c \
+	"$top"/client/web/codec-wasm.c
 
 ${WASM_CC:-clang-14} --target=wasm32-wasi -mexec-model=reactor -std=gnu11 -O3 -flto -DNDEBUG \
 	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -I"$dir/xxhash" -I"$zstd" -I"$top" \

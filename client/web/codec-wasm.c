@@ -9,12 +9,16 @@
  * JPEG is the browser's work: after vedette_frame() there are vedette_jpeg_count() of them; for
  * each JavaScript reads vedette_jpeg(i), decodes the bytes, copies RGBA to vedette_jpeg_room(i) and
  * calls vedette_jpeg_done(i), all before it gives the next frame: copies of that frame may read the
- * pixels.
+ * pixels. Films are its work too, in the same way: vedette_film_count(), vedette_film(i),
+ * vedette_film_room(i) for the planes, vedette_film_done(i).
  */
 #include <stdlib.h>
 
 #include "protocol/codec/codec.h"
 #include "protocol/codec/jpeg.h"
+#include "protocol/codec/mix.h"
+#include "protocol/codec/video.h"
+#include "protocol/codec/video-check.h"
 #include "protocol/wire/messages.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
@@ -22,19 +26,31 @@
 #define MAX_INPUT (64u * 1024u * 1024u) /* the largest FRAME record */
 
 #define MAX_JPEGS 1024u
+#define MAX_FILMS (2u * VDP_VIDEO_REGIONS) /* a region may end and another begin in a frame */
 
 struct jpeg {
     uint32_t data, size; /* in vedette_input() */
     uint32_t x, y, width, height;
 };
 
+struct film {
+    uint32_t data, size; /* in vedette_input(); size 0: the region has ended */
+    uint32_t x, y, width, height;
+    uint32_t id, codec, key;
+};
+
 static struct jpeg jpegs[MAX_JPEGS]; /* of the last frame */
 static uint32_t jpeg_count;
-static uint8_t *room; /* for the pixels of one */
+static uint8_t *room;                /* for the pixels of one */
+static struct film films[MAX_FILMS]; /* of the last frame */
+static uint32_t film_count;
 static struct vdp_decoder *decoder;
 static uint8_t *input;
 static size_t input_capacity;
 static uint8_t *rgba; /* the picture as ImageData wants it */
+static struct vdp_mix mix;
+static uint8_t *digests;
+static uint32_t digest_count;
 
 EXPORT("vedette_input") uint8_t *vedette_input(size_t size);
 EXPORT("vedette_resize") int vedette_resize(unsigned width, unsigned height);
@@ -43,11 +59,18 @@ EXPORT("vedette_jpeg_count") uint32_t vedette_jpeg_count(void);
 EXPORT("vedette_jpeg") const struct jpeg *vedette_jpeg(uint32_t index);
 EXPORT("vedette_jpeg_room") uint8_t *vedette_jpeg_room(uint32_t index);
 EXPORT("vedette_jpeg_done") int vedette_jpeg_done(uint32_t index);
+EXPORT("vedette_film_count") uint32_t vedette_film_count(void);
+EXPORT("vedette_film") const struct film *vedette_film(uint32_t index);
+EXPORT("vedette_film_room") uint8_t *vedette_film_room(uint32_t index);
+EXPORT("vedette_film_done") int vedette_film_done(uint32_t index, int nv12);
 EXPORT("vedette_verdict") int vedette_verdict(void);
 EXPORT("vedette_pixels") const uint8_t *vedette_pixels(void);
 EXPORT("vedette_rgba") const uint8_t *vedette_rgba(void);
 EXPORT("vedette_dirty_tiles") const uint32_t *vedette_dirty_tiles(void);
 EXPORT("vedette_dirty_count") size_t vedette_dirty_count(void);
+EXPORT("vedette_digests") const uint8_t *vedette_digests(void);
+EXPORT("vedette_digest_count") uint32_t vedette_digest_count(void);
+EXPORT("vedette_mix") double vedette_mix(int part);
 
 /* Room for size bytes of operations, or NULL. */
 uint8_t *
@@ -159,6 +182,87 @@ vedette_jpeg_done(uint32_t index)
     return 0;
 }
 
+/* The decoder's way to films: it is left to JavaScript, but no size that the headers lie about. */
+static int
+take_film(const struct vdp_video *video, void *user_data)
+{
+    const struct vdp_rect *rect = &video->rect;
+    bool key = video->flags == VDP_VIDEO_KEY;
+
+    (void)user_data;
+    if (film_count == MAX_FILMS ||
+        (video->flags != VDP_VIDEO_END &&
+         !vdp_video_header_fits((enum vdp_video_codec)video->codec, video->data, video->size,
+                                rect->width, rect->height, key))) {
+        return VDP_ERR_RANGE;
+    }
+    films[film_count++] = (struct film){(uint32_t)(video->data - input),
+                                        video->flags == VDP_VIDEO_END ? 0 : (uint32_t)video->size,
+                                        rect->x,
+                                        rect->y,
+                                        rect->width,
+                                        rect->height,
+                                        video->id,
+                                        video->codec,
+                                        key};
+    return 0;
+}
+
+uint32_t
+vedette_film_count(void)
+{
+    return film_count;
+}
+
+/* Nine u32: offset from vedette_input(), bytes (0: it ended), x, y, width, height, id, codec, key.
+ */
+const struct film *
+vedette_film(uint32_t index)
+{
+    return index < film_count ? &films[index] : NULL;
+}
+
+/* Where its planes go, width * height * 3 / 2 bytes, and behind them its pixels; NULL: no memory.
+ */
+uint8_t *
+vedette_film_room(uint32_t index)
+{
+    size_t area;
+    uint8_t *data;
+
+    if (index >= film_count || films[index].size == 0) {
+        return NULL;
+    }
+    area = (size_t)films[index].width * films[index].height;
+    data = realloc(room, area * 3 / 2 + 3 + area * 4);
+    if (data != NULL) {
+        room = data;
+    }
+    return data;
+}
+
+/* Paints the planes, I420 or NV12, that are in the room; 0 or a vdp_error. */
+int
+vedette_film_done(uint32_t index, int nv12)
+{
+    const struct film *film = vedette_film(index);
+    struct vdp_rect rect;
+    struct vdp_yuv yuv;
+    uint8_t *pixels;
+
+    if (film == NULL || film->size == 0 || room == NULL) {
+        return VDP_ERR_STATE;
+    }
+    rect = (struct vdp_rect){(uint16_t)film->x, (uint16_t)film->y, (uint16_t)film->width,
+                             (uint16_t)film->height};
+    pixels = room + (((size_t)film->width * film->height * 3 / 2 + 3) & ~(size_t)3);
+    yuv = vdp_yuv_block(room, film->width, film->height, nv12 != 0);
+    vdp_yuv_to_bgrx(pixels, (size_t)film->width * 4, &yuv, film->width, film->height);
+    vdp_decoder_place_video(decoder, &rect, pixels);
+    convert(rect);
+    return 0;
+}
+
 /* A new surface; 0 or a vdp_error. */
 int
 vedette_resize(unsigned width, unsigned height)
@@ -176,7 +280,9 @@ vedette_resize(unsigned width, unsigned height)
     if (decoder == NULL) {
         return VDP_ERR_NOMEM;
     }
+    vdp_decoder_set_video(decoder, take_film, NULL);
     jpeg_count = 0;
+    film_count = 0;
     error = vdp_decoder_resize(decoder, (uint16_t)width, (uint16_t)height);
     if (error != 0) {
         return error;
@@ -205,10 +311,12 @@ vedette_frame(size_t size, int key)
         return VDP_ERR_STATE;
     }
     jpeg_count = 0;
+    film_count = 0;
     error = vdp_decoder_frame(decoder, input, size, key != 0, &box);
     if (error != 0) {
         return error;
     }
+    vdp_mix_add(&mix, input, size);
     tiles = vdp_decoder_dirty_tiles(decoder, &count);
     across = (vdp_decoder_image(decoder).width + VDP_TILE - 1u) / VDP_TILE;
     for (i = 0; i < count; i++) {
@@ -264,4 +372,35 @@ vedette_dirty_count(void)
         (void)vdp_decoder_dirty_tiles(decoder, &count);
     }
     return count;
+}
+
+/* Bytes so far by kind: 0 exact, 1 reused, 2 photo, 3 film. */
+double
+vedette_mix(int part)
+{
+    const uint64_t parts[] = {mix.exact, mix.reused, mix.photo, mix.film};
+
+    return part >= 0 && part < 4 ? (double)parts[part] : 0;
+}
+
+/* Digests of the tiles as they are, for HAVE, or NULL when there is no picture. */
+const uint8_t *
+vedette_digests(void)
+{
+    uint32_t count = decoder != NULL ? vdp_decoder_digests(decoder, NULL, 0) : 0;
+    uint8_t *data = count > 0 ? realloc(digests, (size_t)count * 4) : NULL;
+
+    if (data == NULL) {
+        return NULL;
+    }
+    digests = data;
+    digest_count = vdp_decoder_digests(decoder, digests, count);
+    return digests;
+}
+
+/* How many of 4 bytes vedette_digests() wrote. */
+uint32_t
+vedette_digest_count(void)
+{
+    return digest_count;
 }

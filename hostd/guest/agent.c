@@ -3,7 +3,7 @@
 /*
  * vedette-agent: the host's ear inside a desktop. As a system service it speaks on the agent's port
  * and says ready when the session has left its mark in /run/vedette; with --session, started by
- * that session, it keeps the display at the size that the host asks for.
+ * that session, it keeps the display at the size that the host asks for and writes the host's text.
  */
 
 #include <errno.h>
@@ -28,13 +28,16 @@ extern char **environ;
 
 /* The host's wish to switch off goes through the guest's own way of doing so. */
 static void
-on_message(void *data, const char *type)
+on_message(void *data, const char *type, const char *text)
 {
     char command[] = "systemctl", verb[] = "poweroff";
     char *argv[] = {command, verb, NULL};
     pid_t pid;
 
     (void)data;
+    if (strcmp(type, "text") == 0 && !session_type(text)) {
+        fprintf(stderr, "vedette-agent: no session takes text\n");
+    }
     if (strcmp(type, "poweroff") == 0 &&
         posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
         fprintf(stderr, "vedette-agent: cannot run systemctl\n");

@@ -148,10 +148,11 @@ skip_blank(const char *line, size_t size, size_t *at)
     }
 }
 
-bool
-guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_MAX])
+/* Copies the string that is the value of a member; room bytes, terminator included. */
+static bool
+find_string(const char *line, size_t size, const char *wanted, char *value, size_t room)
 {
-    char key[GUEST_PORT_TYPE_MAX], value[GUEST_PORT_TYPE_MAX];
+    char key[GUEST_PORT_TYPE_MAX];
     size_t at = 0;
 
     skip_blank(line, size, &at);
@@ -170,12 +171,11 @@ guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_M
         skip_blank(line, size, &at);
         value[0] = '\0';
         if (at < size && line[at] == '"') {
-            if (!take_string(line, size, &at, value, sizeof(value))) {
+            if (!take_string(line, size, &at, value, room)) {
                 return false;
             }
         }
-        if (strcmp(key, "type") == 0 && value[0] != '\0') {
-            memcpy(type, value, sizeof(value));
+        if (strcmp(key, wanted) == 0 && value[0] != '\0') {
             return true;
         }
         while (at < size && line[at] != ',') { /* numbers and words; nothing nested is expected */
@@ -185,10 +185,52 @@ guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_M
     }
 }
 
+bool
+guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_MAX])
+{
+    char value[GUEST_PORT_TYPE_MAX];
+    bool found = find_string(line, size, "type", value, sizeof(value));
+
+    if (found) {
+        memcpy(type, value, sizeof(value));
+    }
+    return found;
+}
+
+static int
+digit_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+guest_port_parse_text(const char *line, size_t size, char text[GUEST_PORT_TEXT_MAX])
+{
+    char digits[2 * GUEST_PORT_TEXT_MAX];
+    size_t used = 0;
+    size_t i;
+
+    if (!find_string(line, size, "utf8", digits, sizeof(digits))) {
+        return false;
+    }
+    for (i = 0; digits[i] != '\0'; i += 2) {
+        int high = digit_value(digits[i]);
+        int low = digit_value(digits[i + 1]);
+
+        if (high < 0 || low < 0 || high + low == 0 || used + 1 == GUEST_PORT_TEXT_MAX) {
+            return false;
+        }
+        text[used++] = (char)(high << 4 | low);
+    }
+    text[used] = '\0';
+    return true;
+}
+
 static void
 take_line(struct guest_port *port, const char *line, size_t size)
 {
     char type[GUEST_PORT_TYPE_MAX];
+    char text[GUEST_PORT_TEXT_MAX];
 
     if (!guest_port_parse_type(line, size, type)) {
         return;
@@ -197,7 +239,10 @@ take_line(struct guest_port *port, const char *line, size_t size)
         send_line(port, port->ready ? "{\"type\":\"pong\",\"ready\":true}\n"
                                     : "{\"type\":\"pong\",\"ready\":false}\n");
     } else if (port->handler != NULL) {
-        port->handler(port->data, type);
+        if (!guest_port_parse_text(line, size, text)) {
+            text[0] = '\0';
+        }
+        port->handler(port->data, type, text);
     }
 }
 

@@ -21,8 +21,12 @@
 
 struct guest_port;
 
-/* Called for each message that the port does not answer by itself. type is terminated. */
-typedef void (*guest_port_handler)(void *data, const char *type);
+/*
+ * Called for each message that the port does not answer by itself. type and text are terminated;
+ * text is what the message wants written, "" when it is about something else. Whether it is UTF-8
+ * is for the reader to see.
+ */
+typedef void (*guest_port_handler)(void *data, const char *type, const char *text);
 
 /* Returns the port, not yet open, or NULL without memory. */
 struct guest_port *guest_port_new(guest_port_handler handler, void *data);
@@ -46,5 +50,12 @@ void guest_port_ready(struct guest_port *port);
  * the line is no object, has no such member or the value does not fit.
  */
 bool guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_MAX]);
+
+/*
+ * Takes the text out of the member "utf8", which holds its bytes as pairs of hexadecimal digits.
+ * Returns false when there is none, a pair is none or is the terminator, or it does not fit.
+ */
+#define GUEST_PORT_TEXT_MAX 1025u /* bytes, terminator included */
+bool guest_port_parse_text(const char *line, size_t size, char text[GUEST_PORT_TEXT_MAX]);
 
 #endif

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,9 +20,9 @@
 
 extern char **environ;
 
-/* Runs xrandr to its end; its output goes to out, which is -1 for none. */
+/* Runs a command to its end; its output goes to out, which is -1 for none. */
 static int
-run_xrandr(char *const argv[], int out)
+run(char *const argv[], int out)
 {
     posix_spawn_file_actions_t actions;
     pid_t pid;
@@ -54,7 +57,7 @@ find_output(char name[OUTPUT_MAX])
     if (file == NULL) {
         return -errno;
     }
-    rc = run_xrandr(argv, fileno(file));
+    rc = run(argv, fileno(file));
     rewind(file);
     while (rc == 0 && fgets(line, sizeof(line), file) != NULL) {
         size_t length = strcspn(line, " ");
@@ -79,27 +82,93 @@ apply_preferred(void)
     int rc = find_output(name);
 
     if (rc == 0) {
-        rc = run_xrandr(argv, -1);
+        rc = run(argv, -1);
     }
     if (rc != 0) {
         fprintf(stderr, "vedette-agent: cannot follow the display: %s\n", strerror(-rc));
     }
 }
 
+bool
+session_type(const char *text)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SESSION_SOCKET};
+    size_t size = strlen(text);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool sent = fd != -1 && sendto(fd, text, size, MSG_NOSIGNAL, (struct sockaddr *)&address,
+                                   sizeof(address)) == (ssize_t)size;
+
+    if (fd != -1) {
+        close(fd);
+    }
+    return sent;
+}
+
+static int
+open_text(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SESSION_SOCKET};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd == -1) {
+        return -errno;
+    }
+    (void)unlink(SESSION_SOCKET); /* of a session before this one */
+    umask(0077);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
+        int rc = -errno;
+
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+/* Keys that are held would make shortcuts of the text: xdotool lets go of them meanwhile. */
+static void
+write_text(int fd)
+{
+    char text[SESSION_TEXT_MAX + 1];
+    char command[] = "xdotool", type[] = "type", clear[] = "--clearmodifiers", end[] = "--";
+    char *argv[] = {command, type, clear, end, text, NULL};
+    ssize_t size = recv(fd, text, SESSION_TEXT_MAX, 0);
+    int rc;
+
+    if (size <= 0) {
+        return;
+    }
+    text[size] = '\0';
+    rc = run(argv, -1);
+    if (rc != 0) {
+        fprintf(stderr, "vedette-agent: cannot write text: %s\n", strerror(-rc));
+    }
+}
+
 int
 session_run(void)
 {
-    int fd = uevent_open();
+    int uevents = uevent_open();
+    int text = uevents < 0 ? -1 : open_text();
 
-    if (fd < 0) {
-        return fd;
+    if (uevents < 0) {
+        return uevents;
+    }
+    if (text < 0) {
+        fprintf(stderr, "vedette-agent: takes no text: %s\n", strerror(-text));
     }
     apply_preferred();
     for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
+        struct pollfd fds[2] = {{.fd = uevents, .events = POLLIN},
+                                {.fd = text < 0 ? -1 : text, .events = POLLIN}};
 
-        if (poll(&p, 1, -1) > 0 && (uevent_take(fd) & UEVENT_DISPLAY) != 0) {
+        if (poll(fds, 2, -1) <= 0) {
+            continue;
+        }
+        if (fds[0].revents != 0 && (uevent_take(uevents) & UEVENT_DISPLAY) != 0) {
             apply_preferred();
+        }
+        if (fds[1].revents != 0) {
+            write_text(text);
         }
     }
 }

@@ -51,13 +51,33 @@ power_off(void)
     }
 }
 
+/* The font knows ASCII; of everything else the bytes are shown. */
 static void
-on_message(void *data, const char *type)
+type_text(struct scene *scene, const char *text)
+{
+    char hex[8];
+
+    for (; *text != '\0'; text++) {
+        if (*text >= ' ' && *text <= '~') {
+            scene_type(scene, *text);
+            continue;
+        }
+        snprintf(hex, sizeof(hex), "<%02X>", (unsigned char)*text);
+        for (const char *c = hex; *c != '\0'; c++) {
+            scene_type(scene, *c);
+        }
+    }
+}
+
+static void
+on_message(void *data, const char *type, const char *text)
 {
     struct guest *guest = data;
 
     if (strcmp(type, "poweroff") == 0) {
         guest->power_off = true;
+    } else if (strcmp(type, "text") == 0) {
+        type_text(&guest->scene, text);
     }
 }
 
@@ -156,6 +176,7 @@ step(struct guest *guest)
             input_take(&guest->input, &guest->input.devices[i], &guest->scene);
         }
     }
+    guest_port_step(guest->port);
     refresh(guest, old_x, old_y);
     events = guest->uevents >= 0 ? uevent_take(guest->uevents) : 0;
     if ((events & UEVENT_INPUT) != 0) {
@@ -164,7 +185,6 @@ step(struct guest *guest)
     if ((events & UEVENT_DISPLAY) != 0 || !guest->shown) {
         follow_display(guest);
     }
-    guest_port_step(guest->port);
 }
 
 int

@@ -23,6 +23,13 @@ struct kvm_agent *kvm_agent_new(int folder, const char *name, kvm_agent_ready_fn
                                 void *user_data);
 void kvm_agent_free(struct kvm_agent *agent); /* accepts NULL */
 
+/*
+ * Has the guest's session write text (UTF-8, at most KVM_AGENT_MAX_TEXT bytes), as if it had been
+ * typed; false when it is longer, or there is no line that takes it.
+ */
+#define KVM_AGENT_MAX_TEXT 1024u
+bool kvm_agent_type(struct kvm_agent *agent, const char *text);
+
 /* Asks the guest to switch itself off; false when there is no line. */
 bool kvm_agent_power_off(struct kvm_agent *agent);
 

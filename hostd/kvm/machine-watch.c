@@ -298,6 +298,12 @@ kvm_machine_connect(struct kvm_machine *machine)
 }
 
 bool
+kvm_machine_type(struct kvm_machine *machine, const char *text)
+{
+    return kvm_agent_type(machine->agent, text);
+}
+
+bool
 kvm_machine_takes_display(const struct kvm_machine *machine)
 {
     return machine->verified && machine->qmp_ready && machine->record.stage == KVM_STAGE_RUNNING;

@@ -105,6 +105,9 @@ const char *kvm_machine_folder(const struct kvm_machine *machine); /* path */
 bool kvm_machine_is_settled(const struct kvm_machine *machine); /* adoption has come to a result */
 bool kvm_machine_has_process(const struct kvm_machine *machine);
 
+/* Text for the session inside, see kvm_agent_type(). */
+bool kvm_machine_type(struct kvm_machine *machine, const char *text);
+
 /* True while kvm_machine_display() makes sense. */
 bool kvm_machine_takes_display(const struct kvm_machine *machine);
 

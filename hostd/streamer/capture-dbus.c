@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hostd/streamer/dbus-listener.h"
+#include "hostd/streamer/dbus-locks.h"
 #include "hostd/streamer/keymap.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -34,6 +35,7 @@ struct dbus {
     struct dbus_listener *listener; /* of listener_bus */
     unsigned registration;          /* counts RegisterListener calls */
     guint properties_id;
+    struct dbus_locks *locks; /* of bus */
     gulong closed_id;
     GSource *mode_timer; /* ready when the console's size is to be read */
     int64_t mode_read_us;
@@ -327,6 +329,14 @@ properties_changed(GDBusConnection *connection, const char *sender, const char *
     surface_is_stale(data);
 }
 
+static void
+locks_changed(uint8_t locks, void *user_data)
+{
+    struct dbus *dbus = user_data;
+
+    capture_guest_locks(dbus->capture, locks);
+}
+
 /* Connections. */
 
 static void
@@ -513,6 +523,7 @@ bus_ready(GObject *source, GAsyncResult *async, gpointer data)
             bus, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", CONSOLE_PATH,
             CONSOLE_INTERFACE, G_DBUS_SIGNAL_FLAGS_NONE, properties_changed, ref_dbus(dbus),
             unref_dbus);
+        dbus->locks = dbus_locks_new(bus, CONSOLE_PATH, locks_changed, dbus);
         register_listener(dbus);
         if (dbus->wish_width != 0) {
             dbus_set_size(dbus, dbus->wish_width, dbus->wish_height);
@@ -534,6 +545,7 @@ dbus_free(void *state)
     dbus->capture = NULL;
     g_source_destroy(dbus->mode_timer);
     if (dbus->bus != NULL) {
+        dbus_locks_free(dbus->locks);
         g_signal_handler_disconnect(dbus->bus, dbus->closed_id);
         g_dbus_connection_signal_unsubscribe(dbus->bus, dbus->properties_id);
         drop_listener_bus(dbus->bus);

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 #include <limits.h>
+#include <linux/input-event-codes.h>
 
 #define NOTCH 120 /* units of a wheel record */
 /* One record turns the wheel at most this far: 16 bit of units are 273 notches, no hand does that.
@@ -16,6 +17,7 @@ struct capture {
     void *state;
     struct streamer_shadow *shadow;
     bool keys[CAPTURE_MAX_KEY + 1];
+    uint8_t locks; /* that the guest has, as far as we know */
     bool buttons[CAPTURE_MAX_BUTTON + 1];
     int wheel_x, wheel_y; /* what is left, below a notch */
     uint32_t given;       /* serial of the newest input that went to the back end */
@@ -133,12 +135,20 @@ capture_set_size(struct capture *capture, uint16_t width, uint16_t height)
     }
 }
 
+/* The keys of enum vdp_lock, by their bits. */
+static const uint16_t lock_keys[] = {KEY_SCROLLLOCK, KEY_NUMLOCK, KEY_CAPSLOCK};
+
 void
 capture_key(struct capture *capture, uint32_t serial, uint16_t code, bool down)
 {
+    size_t i;
+
     /* A release of what is not down is dropped; a press of what is down is the guest's repeat. */
     if (code == 0 || code > CAPTURE_MAX_KEY || (!down && !capture->keys[code])) {
         return;
+    }
+    for (i = 0; down && !capture->keys[code] && i < G_N_ELEMENTS(lock_keys); i++) {
+        capture->locks ^= lock_keys[i] == code ? 1u << i : 0;
     }
     capture->keys[code] = down;
     capture->given = serial;
@@ -170,6 +180,26 @@ capture_button(struct capture *capture, uint32_t serial, uint8_t button, bool do
     capture->buttons[button] = down;
     capture->given = serial;
     capture->backend->button(capture->state, serial, button, down);
+}
+
+void
+capture_locks(struct capture *capture, uint32_t serial, uint8_t locks)
+{
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(lock_keys); i++) {
+        /* One that is held turns its lock by itself. */
+        if (((capture->locks ^ locks) & 1u << i) != 0 && !capture->keys[lock_keys[i]]) {
+            capture_key(capture, serial, lock_keys[i], true);
+            capture_key(capture, serial, lock_keys[i], false);
+        }
+    }
+}
+
+void
+capture_guest_locks(struct capture *capture, uint8_t locks)
+{
+    capture->locks = locks;
 }
 
 static int

@@ -60,6 +60,11 @@ void capture_pointer(struct capture *capture, uint32_t serial, uint16_t x, uint1
 void capture_button(struct capture *capture, uint32_t serial, uint8_t button, bool down);
 /* 1/120 notches; fractions are kept until they are a notch. */
 void capture_wheel(struct capture *capture, uint32_t serial, int dx, int dy);
+/*
+ * Makes the guest's lock keys (enum vdp_lock) those of the client's keyboard, by pressing the ones
+ * that differ. A guest that does not show its locks is believed to follow the keys it got.
+ */
+void capture_locks(struct capture *capture, uint32_t serial, uint8_t locks);
 /* Lets go of every key and button that is down. */
 void capture_release_all(struct capture *capture);
 void capture_pace(struct capture *capture, bool watched);
@@ -70,5 +75,8 @@ uint32_t capture_input_serial(struct capture *capture);
 /* For back ends. */
 void capture_delivered(struct capture *capture, uint32_t serial); /* any thread */
 void capture_lost(struct capture *capture, const char *text);     /* any thread; first text wins */
+
+/* The guest's lights show these locks. Owner's thread. */
+void capture_guest_locks(struct capture *capture, uint8_t locks);
 
 #endif

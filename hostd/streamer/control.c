@@ -32,11 +32,18 @@ get_text(json_t *message, const char *key)
 static json_t *
 describe_stats(const struct streamer_stats *stats)
 {
+    const struct vdp_mix *mix = &stats->mix;
+
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "frames", (json_int_t)stats->frames, "bytes",
-        (json_int_t)stats->bytes, "tiles_sent", (json_int_t)stats->tiles_sent, "tiles_compared",
-        (json_int_t)stats->tiles_compared, "encode_p50_us", (int)stats->encode_p50_us, "rtt_us",
-        (int)stats->rtt_us, "unacked", (int)stats->unacked, "rate", (json_int_t)stats->rate);
+        "{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i}", "frames",
+        (json_int_t)stats->frames, "bytes", (json_int_t)stats->bytes, "tiles_sent",
+        (json_int_t)stats->tiles_sent, "tiles_compared", (json_int_t)stats->tiles_compared,
+        "encode_p50_us", (int)stats->encode_p50_us, "rtt_us", (int)stats->rtt_us, "unacked",
+        (int)stats->unacked, "rate", (json_int_t)stats->rate, "host_us", (json_int_t)stats->host_us,
+        "decode_us", (json_int_t)stats->decode_us, "present_us", (json_int_t)stats->present_us,
+        "exact", (int)vdp_mix_share(mix, mix->exact), "reused",
+        (int)vdp_mix_share(mix, mix->reused), "photo", (int)vdp_mix_share(mix, mix->photo), "film",
+        (int)vdp_mix_share(mix, mix->film));
 }
 
 static void
@@ -62,6 +69,22 @@ streamer_changed(void *user_data)
 {
     send_status(user_data);
 }
+
+static void
+text_typed(const char *text, size_t size, void *user_data)
+{
+    struct streamer_control *control = user_data;
+
+    if (control->conn != NULL) {
+        vdp_channel_send(control->conn,
+                         json_pack("{s:s, s:s%}", "type", "text", "text", text, size), -1);
+    }
+}
+
+static const struct streamer_events streamer_events = {
+    .changed = streamer_changed,
+    .typed = text_typed,
+};
 
 static gboolean
 report_stats(gpointer data)
@@ -148,6 +171,24 @@ take_hangup(struct streamer_control *control, json_t *message)
 }
 
 static void
+take_notice(struct streamer_control *control, json_t *message)
+{
+    const char *stream = get_text(message, "stream");
+    const char *text = get_text(message, "text");
+    json_int_t seconds = json_integer_value(json_object_get(message, "seconds"));
+    struct vdp_notice notice = {.kind = VDP_NOTICE_END, .seconds = (uint32_t)MAX(seconds, 0)};
+
+    if (text != NULL) {
+        notice = (struct vdp_notice){VDP_NOTICE_TEXT, 0, text, strlen(text)};
+    }
+    if (stream == NULL) {
+        vd_warning("control", "a notice for no stream");
+        return;
+    }
+    streamer_notice(control->streamer, stream, &notice);
+}
+
+static void
 take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_data)
 {
     struct streamer_control *control = user_data;
@@ -164,6 +205,8 @@ take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_
         take_dial(control, message);
     } else if (type != NULL && strcmp(type, "hangup") == 0) {
         take_hangup(control, message);
+    } else if (type != NULL && strcmp(type, "notice") == 0) {
+        take_notice(control, message);
     } else if (type != NULL) {
         vd_warning("control", "unknown message %s",
                    vd_log_quote(quoted, sizeof(quoted), type, strlen(type)));
@@ -201,7 +244,7 @@ streamer_control_new(int listen_fd)
 {
     struct streamer_control *control = g_new0(struct streamer_control, 1);
 
-    control->streamer = streamer_new(streamer_changed, control);
+    control->streamer = streamer_new(&streamer_events, control);
     if (control->streamer == NULL) {
         close(listen_fd);
         g_free(control);

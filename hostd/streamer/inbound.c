@@ -119,9 +119,35 @@ take_bare(struct streamer_inbound *inbound, const struct vdp_record *record)
 }
 
 static int
-take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
+take_typing(struct streamer_inbound *inbound, const struct vdp_record *record)
 {
     struct vdp_key key;
+    struct vdp_locks locks;
+    struct vdp_text text;
+    int result;
+
+    if (record->type == VDP_KEY) {
+        result = vdp_get_key(record, &key);
+        if (result == 0) {
+            inbound->events->key(&key, inbound->user_data);
+        }
+    } else if (record->type == VDP_LOCKS) {
+        result = vdp_get_locks(record, &locks);
+        if (result == 0) {
+            inbound->events->locks(&locks, inbound->user_data);
+        }
+    } else {
+        result = vdp_get_text(record, &text);
+        if (result == 0) {
+            inbound->events->text(&text, inbound->user_data);
+        }
+    }
+    return result;
+}
+
+static int
+take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
+{
     struct vdp_set_size size;
     struct vdp_ack ack;
     struct vdp_have have;
@@ -142,11 +168,9 @@ take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
     case VDP_REFRESH:
         return take_bare(inbound, record);
     case VDP_KEY:
-        result = vdp_get_key(record, &key);
-        if (result == 0) {
-            inbound->events->key(&key, inbound->user_data);
-        }
-        return result;
+    case VDP_LOCKS:
+    case VDP_TEXT:
+        return take_typing(inbound, record);
     case VDP_SET_SIZE:
         result = vdp_get_set_size(record, &size);
         if (result == 0) {

@@ -33,6 +33,8 @@ struct streamer_inbound_events {
     void (*button)(const struct vdp_button *button, void *user_data);
     void (*wheel)(const struct vdp_wheel *wheel, void *user_data);
     void (*release_all)(void *user_data);
+    void (*locks)(const struct vdp_locks *locks, void *user_data);
+    void (*text)(const struct vdp_text *text, void *user_data);
     void (*set_size)(const struct vdp_set_size *size, void *user_data);
     int (*ack)(const struct vdp_ack *ack, void *user_data); /* 0 or an error */
     void (*refresh)(void *user_data);

@@ -238,6 +238,8 @@ send_frame(struct streamer_pump *pump, const struct streamer_encode_result *resu
     pump->frame_at = VDP_RECORD_HEADER_SIZE;
     pump->is_settled = settled;
     pump->stats.frames++;
+    pump->stats.host_us = frame.capture_us;
+    vdp_mix_add(&pump->stats.mix, frame.ops, frame.ops_size);
     (void)push_frame(pump);
 }
 
@@ -528,6 +530,8 @@ streamer_pump_ack(struct streamer_pump *pump, const struct vdp_ack *ack)
     int result = streamer_pacing_ack(&pump->pacing, ack->frame, client_us, vd_monotonic_us());
 
     if (result == 0) {
+        pump->stats.decode_us = (uint32_t)ack->decode * ACK_UNIT_US;
+        pump->stats.present_us = (uint32_t)ack->present * ACK_UNIT_US;
         step(pump);
     }
     return result;

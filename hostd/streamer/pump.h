@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "hostd/streamer/capture.h"
+#include "protocol/codec/mix.h"
 #include "protocol/wire/messages.h"
 
 struct streamer_pump;
@@ -43,7 +44,10 @@ struct streamer_stats {
     uint32_t encode_p50_us;                             /* of the last 128 frames */
     uint32_t rtt_us;                                    /* of this connection; 0: not known */
     uint32_t unacked;
-    uint32_t rate; /* bytes per second that the line was seen to carry; 0: not known */
+    uint32_t rate;    /* bytes per second that the line was seen to carry; 0: not known */
+    uint32_t host_us; /* of the last frame, from damage to encoded */
+    uint32_t decode_us, present_us; /* of the last one that was acknowledged, at the client */
+    struct vdp_mix mix;             /* what the frames' bytes were spent on */
 };
 
 struct streamer_pump *streamer_pump_new(void);

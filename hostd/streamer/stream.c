@@ -109,6 +109,16 @@ streamer_stream_capabilities(const struct streamer_stream *stream)
 }
 
 void
+streamer_stream_notice(struct streamer_stream *stream, const struct vdp_notice *notice)
+{
+    struct vdp_buffer out = {0};
+
+    if (stream->state == STREAMER_LIVE && vdp_put_notice(&out, notice) == 0) {
+        send_buffer(stream, &out, VDP_CHANNEL_CONTROL);
+    }
+}
+
+void
 streamer_stream_goaway(struct streamer_stream *stream, enum vdp_goaway_reason reason,
                        uint32_t retry_ms, const char *text)
 {
@@ -261,6 +271,8 @@ FORWARD(key, vdp_key)
 FORWARD(pointer, vdp_pointer)
 FORWARD(button, vdp_button)
 FORWARD(wheel, vdp_wheel)
+FORWARD(locks, vdp_locks)
+FORWARD(text, vdp_text)
 FORWARD(set_size, vdp_set_size)
 FORWARD(have, vdp_have)
 
@@ -302,6 +314,8 @@ static const struct streamer_inbound_events inbound_events = {
     .button = take_button,
     .wheel = take_wheel,
     .release_all = take_release_all,
+    .locks = take_locks,
+    .text = take_text,
     .set_size = take_set_size,
     .ack = take_ack,
     .refresh = take_refresh,

@@ -47,6 +47,8 @@ struct streamer_stream_events {
                    void *user_data);
     void (*wheel)(struct streamer_stream *stream, const struct vdp_wheel *wheel, void *user_data);
     void (*release_all)(struct streamer_stream *stream, void *user_data);
+    void (*locks)(struct streamer_stream *stream, const struct vdp_locks *locks, void *user_data);
+    void (*text)(struct streamer_stream *stream, const struct vdp_text *text, void *user_data);
     void (*set_size)(struct streamer_stream *stream, const struct vdp_set_size *size,
                      void *user_data);
     int (*ack)(struct streamer_stream *stream, const struct vdp_ack *ack, void *user_data);
@@ -85,6 +87,8 @@ size_t streamer_stream_unsent(struct streamer_stream *stream);
 void streamer_stream_fence(struct streamer_stream *stream, uint32_t number, uint8_t channel);
 uint64_t streamer_stream_capabilities(const struct streamer_stream *stream);
 
+/* Something for the user to read, while the stream is live. */
+void streamer_stream_notice(struct streamer_stream *stream, const struct vdp_notice *notice);
 /* Says GOAWAY and closes; closed() comes later. Does nothing when it is closing already. */
 void streamer_stream_goaway(struct streamer_stream *stream, enum vdp_goaway_reason reason,
                             uint32_t retry_ms, const char *text);

@@ -13,9 +13,11 @@
 #define MAX_WIDTH        4096
 #define MAX_HEIGHT       4096
 #define RESTART_RETRY_MS 500
+#define TYPED_MESSAGE    32u  /* bytes that a text counts for beyond its own */
+#define TYPED_BYTES_S    8192 /* of text to the guest; a burst may be as large */
 
 struct streamer {
-    void (*changed)(void *user_data);
+    const struct streamer_events *events;
     void *user_data;
     struct capture *capture;
     struct streamer_pump *pump;
@@ -25,6 +27,9 @@ struct streamer {
     GSource *timer;                    /* for the wish below */
     uint16_t wish_width, wish_height;  /* 0: none */
     int64_t wished_us;                 /* when the last one was passed on */
+    uint32_t typed_room;               /* bytes of text that may go on now */
+    bool typed_much;                   /* and what came last was too much */
+    int64_t typed_us;                  /* when that was computed */
     GSource *told;                     /* ready when changed() is due */
     char *text;
     uint16_t width, height; /* as told last */
@@ -71,7 +76,7 @@ run_told(gpointer data)
     struct streamer *streamer = data;
 
     g_source_set_ready_time(streamer->told, -1);
-    streamer->changed(streamer->user_data);
+    streamer->events->changed(streamer->user_data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -336,6 +341,42 @@ run_timer(gpointer data)
 }
 
 static void
+stream_locks(struct streamer_stream *stream, const struct vdp_locks *locks, void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    if (may_input(streamer, stream)) {
+        capture_locks(streamer->capture, locks->serial, locks->locks);
+    }
+}
+
+/* Text goes to the agent inside the guest, not to its keyboard: no key says 한. */
+static void
+stream_text(struct streamer_stream *stream, const struct vdp_text *text, void *user_data)
+{
+    struct streamer *streamer = user_data;
+    int64_t now_us = vd_monotonic_us();
+    int64_t filled = (now_us - streamer->typed_us) * TYPED_BYTES_S / G_USEC_PER_SEC;
+    uint32_t cost = (uint32_t)text->size + TYPED_MESSAGE;
+
+    if (!may_input(streamer, stream)) {
+        return;
+    }
+    streamer->typed_us = now_us;
+    streamer->typed_room = (uint32_t)MIN(streamer->typed_room + filled, TYPED_BYTES_S);
+    if (cost > streamer->typed_room) {
+        if (!streamer->typed_much) {
+            vd_warning("streamer", "more text than anybody types, dropping what is too much");
+        }
+        streamer->typed_much = true;
+        return;
+    }
+    streamer->typed_much = false;
+    streamer->typed_room -= cost;
+    streamer->events->typed(text->text, text->size, streamer->user_data);
+}
+
+static void
 stream_set_size(struct streamer_stream *stream, const struct vdp_set_size *size, void *user_data)
 {
     struct streamer *streamer = user_data;
@@ -403,6 +444,8 @@ static const struct streamer_stream_events stream_events = {
     .button = stream_button,
     .wheel = stream_wheel,
     .release_all = stream_release_all,
+    .locks = stream_locks,
+    .text = stream_text,
     .set_size = stream_set_size,
     .ack = stream_ack,
     .refresh = stream_refresh,
@@ -415,7 +458,7 @@ static const struct streamer_stream_events stream_events = {
 /* Orders. */
 
 struct streamer *
-streamer_new(void (*changed)(void *user_data), void *user_data)
+streamer_new(const struct streamer_events *events, void *user_data)
 {
     struct streamer_pump *pump = streamer_pump_new();
     struct streamer *streamer;
@@ -425,7 +468,7 @@ streamer_new(void (*changed)(void *user_data), void *user_data)
     }
     streamer = g_new0(struct streamer, 1);
     streamer->pump = pump;
-    streamer->changed = changed;
+    streamer->events = events;
     streamer->user_data = user_data;
     streamer->leaving = g_ptr_array_new();
     streamer->text = g_strdup("");
@@ -489,6 +532,14 @@ streamer_hangup(struct streamer *streamer, const char *stream, enum vdp_goaway_r
         streamer_stream_goaway(streamer->active, reason, 0, text);
     } else if (has_id(streamer->candidate, stream)) {
         streamer_stream_goaway(streamer->candidate, reason, 0, text);
+    }
+}
+
+void
+streamer_notice(struct streamer *streamer, const char *stream, const struct vdp_notice *notice)
+{
+    if (has_id(streamer->active, stream)) {
+        streamer_stream_notice(streamer->active, notice);
     }
 }
 

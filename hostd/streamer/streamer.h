@@ -28,9 +28,15 @@ struct streamer_status {
     struct streamer_stats stats;
 };
 
-/* changed is called when the status is worth a message; never from inside a call. NULL when memory
- * is short. */
-struct streamer *streamer_new(void (*changed)(void *user_data), void *user_data);
+/* None may free the streamer. */
+struct streamer_events {
+    void (*changed)(void *user_data); /* the status is worth a message; never from inside a call */
+    /* UTF-8 without control characters, not terminated, for the agent inside the guest. */
+    void (*typed)(const char *text, size_t size, void *user_data);
+};
+
+/* events is borrowed. NULL when memory is short. */
+struct streamer *streamer_new(const struct streamer_events *events, void *user_data);
 void streamer_free(struct streamer *streamer); /* accepts NULL; closes without GOAWAY */
 
 /* What capture_new() of the next capture is to be called with. */
@@ -43,6 +49,9 @@ void streamer_dial(struct streamer *streamer, const struct streamer_dial *dial);
 /* Ends the stream with this id, if there is one. */
 void streamer_hangup(struct streamer *streamer, const char *stream, enum vdp_goaway_reason reason,
                      const char *text);
+/* Something to read for whoever looks at the stream with this id. */
+void streamer_notice(struct streamer *streamer, const char *stream,
+                     const struct vdp_notice *notice);
 /* Tells every client to come back; true when nobody was there to be told. */
 bool streamer_say_restart(struct streamer *streamer);
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/video/check.h"
+#include "protocol/codec/video-check.h"
 #include "protocol/video/pipe.h"
 #include "protocol/video/video.h"
 

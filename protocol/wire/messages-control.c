@@ -311,6 +311,54 @@ put_stamp(struct vdp_buffer *out, uint16_t type, const struct vdp_ping *message)
     return out->error;
 }
 
+#define NOTICE_HEAD 5u /* bytes before the text */
+
+static bool
+is_valid_notice(const struct vdp_notice *message)
+{
+    if (message->kind == VDP_NOTICE_END) {
+        return message->text_size == 0;
+    }
+    return message->kind == VDP_NOTICE_TEXT && message->seconds == 0 && message->text_size > 0 &&
+           message->text_size <= VDP_MAX_TEXT &&
+           vdp_body_is_text(message->text, message->text_size);
+}
+
+int
+vdp_put_notice(struct vdp_buffer *out, const struct vdp_notice *message)
+{
+    if (!is_valid_notice(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_NOTICE, NOTICE_HEAD + message->text_size);
+    vdp_buffer_put_u8(out, message->kind);
+    vdp_buffer_put_u32(out, message->seconds);
+    vdp_buffer_put(out, message->text, message->text_size);
+    return out->error;
+}
+
+int
+vdp_get_notice(const struct vdp_record *record, struct vdp_notice *ret_message)
+{
+    struct vdp_notice notice;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    notice.kind = vdp_reader_u8(&reader);
+    notice.seconds = vdp_reader_u32(&reader);
+    notice.text_size = record->size > NOTICE_HEAD ? record->size - NOTICE_HEAD : 0;
+    notice.text = (const char *)vdp_reader_bytes(&reader, notice.text_size);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_notice(&notice)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = notice;
+    }
+    return error;
+}
+
 int
 vdp_put_ping(struct vdp_buffer *out, const struct vdp_ping *message)
 {

@@ -3,6 +3,8 @@
 
 #include "protocol/wire/body.h"
 
+#define TEXT_HEAD 8u /* bytes before the text */
+
 static bool
 is_valid_key(const struct vdp_key *message)
 {
@@ -155,6 +157,88 @@ vdp_get_wheel(const struct vdp_record *record, struct vdp_wheel *ret_message)
     error = vdp_reader_end(&reader);
     if (error == 0) {
         *ret_message = wheel;
+    }
+    return error;
+}
+
+static bool
+is_valid_locks(const struct vdp_locks *message)
+{
+    return message->locks <= (VDP_LOCK_SCROLL | VDP_LOCK_NUM | VDP_LOCK_CAPS);
+}
+
+int
+vdp_put_locks(struct vdp_buffer *out, const struct vdp_locks *message)
+{
+    if (!is_valid_locks(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_LOCKS, 9);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put_u8(out, message->locks);
+    return out->error;
+}
+
+int
+vdp_get_locks(const struct vdp_record *record, struct vdp_locks *ret_message)
+{
+    struct vdp_locks locks;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    locks.serial = vdp_reader_u32(&reader);
+    locks.time_us = vdp_reader_u32(&reader);
+    locks.locks = vdp_reader_u8(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_locks(&locks)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = locks;
+    }
+    return error;
+}
+
+static bool
+is_valid_text(const struct vdp_text *message)
+{
+    return message->size > 0 && message->size <= VDP_MAX_TYPED &&
+           vdp_body_is_text(message->text, message->size);
+}
+
+int
+vdp_put_text(struct vdp_buffer *out, const struct vdp_text *message)
+{
+    if (!is_valid_text(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_TEXT, TEXT_HEAD + message->size);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put(out, message->text, message->size);
+    return out->error;
+}
+
+int
+vdp_get_text(const struct vdp_record *record, struct vdp_text *ret_message)
+{
+    struct vdp_text text;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    text.serial = vdp_reader_u32(&reader);
+    text.time_us = vdp_reader_u32(&reader);
+    text.size = record->size > TEXT_HEAD ? record->size - TEXT_HEAD : 0;
+    text.text = (const char *)vdp_reader_bytes(&reader, text.size);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_text(&text)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = text;
     }
     return error;
 }

@@ -26,10 +26,11 @@
 #define VDP_VERSION_MAX 1u
 #define VDP_MAX_SIDE    16384u /* pixels; a surface's width or height */
 #define VDP_MAX_PIXELS  (8192u * 4320u)
-#define VDP_MAX_CURSOR  256u /* pixels; a cursor's width or height */
-#define VDP_MAX_TEXT    512u /* bytes of UTF-8 in GOAWAY */
-#define VDP_TOKEN_SIZE  43u  /* base64url characters of a 256 bit token */
-#define VDP_MAX_KEY     767u /* KEY_MAX of Linux evdev */
+#define VDP_MAX_CURSOR  256u  /* pixels; a cursor's width or height */
+#define VDP_MAX_TEXT    512u  /* bytes of UTF-8 in GOAWAY and NOTICE */
+#define VDP_MAX_TYPED   1024u /* bytes of UTF-8 in TEXT */
+#define VDP_TOKEN_SIZE  43u   /* base64url characters of a 256 bit token */
+#define VDP_MAX_KEY     767u  /* KEY_MAX of Linux evdev */
 #define VDP_MAX_BUTTON  5u
 #define VDP_MIN_SCALE   30u /* SET_SIZE, in 1/120: a quarter */
 #define VDP_MAX_SCALE   1200u
@@ -101,6 +102,16 @@ struct vdp_goaway {
 struct vdp_ping {
     uint64_t stamp;
 }; /* PING and PONG; opaque to the peer */
+enum vdp_notice_kind {
+    VDP_NOTICE_TEXT = 1, /* an administrator's words */
+    VDP_NOTICE_END = 2,  /* the session ends in so many seconds */
+};
+struct vdp_notice {
+    uint8_t kind;
+    uint32_t seconds; /* of END; else 0 */
+    const char *text; /* of TEXT, UTF-8 without control characters, not terminated; else empty */
+    size_t text_size;
+};
 struct vdp_key {
     uint32_t serial;
     uint32_t time_us;
@@ -125,6 +136,18 @@ struct vdp_wheel {
     int16_t dx;
     int16_t dy;
 }; /* 120 a notch, positive right and down */
+enum vdp_lock { VDP_LOCK_SCROLL = 0x01, VDP_LOCK_NUM = 0x02, VDP_LOCK_CAPS = 0x04 };
+struct vdp_locks {
+    uint32_t serial;
+    uint32_t time_us;
+    uint8_t locks; /* enum vdp_lock: what the client's keyboard shows as on */
+};
+struct vdp_text {
+    uint32_t serial;
+    uint32_t time_us;
+    const char *text; /* UTF-8 without control characters; not terminated */
+    size_t size;      /* 1 to VDP_MAX_TYPED */
+};
 struct vdp_set_size {
     uint16_t width;
     uint16_t height;
@@ -181,6 +204,8 @@ int vdp_get_hello(const struct vdp_record *record, struct vdp_hello *ret_message
 int vdp_hello_version(const struct vdp_hello *peer);
 int vdp_put_goaway(struct vdp_buffer *out, const struct vdp_goaway *message);
 int vdp_get_goaway(const struct vdp_record *record, struct vdp_goaway *ret_message);
+int vdp_put_notice(struct vdp_buffer *out, const struct vdp_notice *message);
+int vdp_get_notice(const struct vdp_record *record, struct vdp_notice *ret_message);
 int vdp_put_ping(struct vdp_buffer *out, const struct vdp_ping *message);
 int vdp_put_pong(struct vdp_buffer *out, const struct vdp_ping *message);
 int vdp_get_ping(const struct vdp_record *record, struct vdp_ping *ret_message); /* PING or PONG */
@@ -192,6 +217,10 @@ int vdp_put_button(struct vdp_buffer *out, const struct vdp_button *message);
 int vdp_get_button(const struct vdp_record *record, struct vdp_button *ret_message);
 int vdp_put_wheel(struct vdp_buffer *out, const struct vdp_wheel *message);
 int vdp_get_wheel(const struct vdp_record *record, struct vdp_wheel *ret_message);
+int vdp_put_locks(struct vdp_buffer *out, const struct vdp_locks *message);
+int vdp_get_locks(const struct vdp_record *record, struct vdp_locks *ret_message);
+int vdp_put_text(struct vdp_buffer *out, const struct vdp_text *message);
+int vdp_get_text(const struct vdp_record *record, struct vdp_text *ret_message);
 int vdp_put_release_all(struct vdp_buffer *out);
 int vdp_put_set_size(struct vdp_buffer *out, const struct vdp_set_size *message);
 int vdp_get_set_size(const struct vdp_record *record, struct vdp_set_size *ret_message);

@@ -58,6 +58,22 @@ def main():
         again = come_back(client, line, lambda: (line.do('drop'), client.ask('type while-away')))
         tap.ok(again < first / 2, f'typed around the break: {again} bytes')
         tap.equal(client.do('stats')['mismatches'], 0, 'client and streamer agree on every picture')
+
+        def figures():
+            client.ask('tap a 5000')
+            return system.ctl('session', 'show', system.status()['sessions'][0]['id'])['session']['figures']
+        shown = wait_for(figures, 30, 'the figures of the stream')
+        def notice():
+            client.ask('state')
+            return next((event for event in client.events if event.get('event') == 'notice'), None)
+        system.ctl('session', 'tell', system.status()['sessions'][0]['id'], 'Please save your work. 저장하세요.')
+        told = wait_for(notice, 20, 'the message')
+        tap.equal((told['kind'], told['text']), (1, 'Please save your work. 저장하세요.'), 'and can say something to the user')
+        client.events.clear()
+        come_back(client, line, lambda: line.do('drop'))
+        told = wait_for(notice, 20, 'the message once more')
+        tap.equal(told['kind'], 1, 'who reads it also when she comes back')
+        tap.equal((shown['width'], shown['height'], shown['exact'] > 50), (1024, 768, True), f'an administrator sees how the stream does: {shown}')
     tap.done()
 
 

@@ -36,6 +36,12 @@ try_decode(const struct vdp_record *record, struct vdp_buffer *out)
         TRY(button, vdp_button)
     case VDP_WHEEL:
         TRY(wheel, vdp_wheel)
+    case VDP_NOTICE:
+        TRY(notice, vdp_notice)
+    case VDP_LOCKS:
+        TRY(locks, vdp_locks)
+    case VDP_TEXT:
+        TRY(text, vdp_text)
     case VDP_SET_SIZE:
         TRY(set_size, vdp_set_size)
     case VDP_CURSOR_SHAPE:

@@ -61,6 +61,8 @@ TAKE(key, vdp_key)
 TAKE(pointer, vdp_pointer)
 TAKE(button, vdp_button)
 TAKE(wheel, vdp_wheel)
+TAKE(locks, vdp_locks)
+TAKE(text, vdp_text)
 TAKE(set_size, vdp_set_size)
 
 static void
@@ -95,6 +97,8 @@ static const struct streamer_inbound_events events = {
     .button = take_button,
     .wheel = take_wheel,
     .release_all = take_bare,
+    .locks = take_locks,
+    .text = take_text,
     .set_size = take_set_size,
     .ack = take_ack,
     .refresh = take_bare,

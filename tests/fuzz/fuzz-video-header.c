@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "protocol/video/check.h"
+#include "protocol/codec/video-check.h"
 #include "protocol/wire/reader.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -47,6 +47,9 @@ make_messages(void)
     (void)vdp_put_button(&all, &(struct vdp_button){1, 2, 1, 1});
     (void)vdp_put_wheel(&all, &(struct vdp_wheel){1, 2, 0, -120});
     (void)vdp_put_release_all(&all);
+    (void)vdp_put_notice(&all, &(struct vdp_notice){VDP_NOTICE_END, 300, NULL, 0});
+    (void)vdp_put_locks(&all, &(struct vdp_locks){1, 2, VDP_LOCK_NUM});
+    (void)vdp_put_text(&all, &(struct vdp_text){1, 2, "typed \xea\xb0\x80", 9});
     (void)vdp_put_set_size(&all, &(struct vdp_set_size){1920, 1080, 120});
     (void)vdp_put_cursor_shape(&all, &(struct vdp_cursor_shape){1, 2, 2, 0, 1, rgba});
     (void)vdp_put_cursor_use(&all, &(struct vdp_cursor_use){1, 1});

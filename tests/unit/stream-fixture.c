@@ -245,6 +245,16 @@ ignore_change(void *user_data)
     (void)user_data;
 }
 
+static void
+ignore_text(const char *text, size_t size, void *user_data)
+{
+    (void)text;
+    (void)size;
+    (void)user_data;
+}
+
+static const struct streamer_events streamer_events = {ignore_change, ignore_text};
+
 void
 fixture_use_machine(struct fixture *fixture)
 {
@@ -280,7 +290,7 @@ fixture_set_up(struct fixture *fixture, const void *data)
     fixture->url =
         g_strdup_printf("wss://127.0.0.1:%u/uplink", vdp_link_server_port(fixture->server));
     vd_token_new(fixture->token);
-    fixture->streamer = streamer_new(ignore_change, NULL);
+    fixture->streamer = streamer_new(&streamer_events, NULL);
     fixture_use_machine(fixture);
 }
 

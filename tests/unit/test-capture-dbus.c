@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "protocol/wire/messages.h"
 #include "tests/unit/streamer-fixture.h"
 
 #define LISTENER_PATH "/org/qemu/Display1/Listener"
@@ -25,7 +26,8 @@ static const char xml[] =
     "access='read'/></interface>"
     "<interface name='org.qemu.Display1.Keyboard'>"
     "<method name='Press'><arg type='u' direction='in'/></method>"
-    "<method name='Release'><arg type='u' direction='in'/></method></interface>"
+    "<method name='Release'><arg type='u' direction='in'/></method>"
+    "<property name='Modifiers' type='u' access='read'/></interface>"
     "<interface name='org.qemu.Display1.Mouse'>"
     "<method name='Press'><arg type='u' direction='in'/></method>"
     "<method name='Release'><arg type='u' direction='in'/></method>"
@@ -148,7 +150,9 @@ get_property(GDBusConnection *connection, const char *sender, const char *path,
     (void)path;
     (void)interface;
     (void)error;
-    return g_variant_new_uint32(strcmp(name, "Width") == 0 ? fixture->width : fixture->height);
+    return g_variant_new_uint32(strcmp(name, "Width") == 0    ? fixture->width
+                                : strcmp(name, "Height") == 0 ? fixture->height
+                                                              : 0);
 }
 
 static const GDBusInterfaceVTable vtable = {.method_call = take_call, .get_property = get_property};
@@ -464,6 +468,66 @@ test_input_reaches_the_machine_in_order(struct fixture *fixture, const void *dat
                     "Mouse.Release(0,) Mouse.Release(5,) ");
 }
 
+static void
+light_up(struct fixture *fixture, uint32_t modifiers)
+{
+    GVariantDict dict;
+
+    g_variant_dict_init(&dict, NULL);
+    g_variant_dict_insert(&dict, "Modifiers", "u", modifiers);
+    g_dbus_connection_emit_signal(
+        fixture->bus, NULL, CONSOLE_PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+        g_variant_new("(s@a{sv}as)", "org.qemu.Display1.Keyboard", g_variant_dict_end(&dict), NULL),
+        NULL);
+}
+
+static bool
+calls_came(void *data)
+{
+    struct fixture *fixture = data;
+
+    return fixture->call_count >= 5 && g_str_has_suffix(fixture->calls->str, "(1,) ");
+}
+
+static void
+test_locks_become_those_of_the_client(struct fixture *fixture, const void *data)
+{
+    (void)data;
+    start(fixture);
+    capture_locks(fixture->capture, 1, VDP_LOCK_CAPS);
+    capture_locks(fixture->capture, 2, VDP_LOCK_CAPS); /* it is on by now */
+    capture_key(fixture->capture, 3, KEY_CAPSLOCK, true);
+    capture_locks(fixture->capture, 4, VDP_LOCK_CAPS); /* held, and about to be let go */
+    capture_key(fixture->capture, 5, KEY_CAPSLOCK, false);
+    capture_locks(fixture->capture, 6, 0); /* the key has switched it off */
+    capture_key(fixture->capture, 7, KEY_ESC, true);
+    capture_key(fixture->capture, 8, KEY_ESC, false);
+    fixture_wait(calls_came, fixture);
+    g_assert_cmpstr(fixture->calls->str, ==,
+                    "Keyboard.Press(58,) Keyboard.Release(58,) Keyboard.Press(58,) "
+                    "Keyboard.Release(58,) Keyboard.Press(1,) Keyboard.Release(1,) ");
+}
+
+static bool
+num_lock_was_pressed(void *data)
+{
+    struct fixture *fixture = data;
+
+    /* Asked again and again: the light's news comes when it comes. */
+    capture_locks(fixture->capture, 1, VDP_LOCK_SCROLL);
+    return g_str_has_suffix(fixture->calls->str, "Keyboard.Release(69,) ");
+}
+
+static void
+test_the_guests_lights_count(struct fixture *fixture, const void *data)
+{
+    (void)data;
+    start(fixture);
+    light_up(fixture, VDP_LOCK_SCROLL | VDP_LOCK_NUM);
+    fixture_wait(num_lock_was_pressed, fixture);
+    g_assert_nonnull(strstr(fixture->calls->str, "Keyboard.Press(69,) Keyboard.Release(69,) "));
+}
+
 static bool
 pointer_calls_came(void *data)
 {
@@ -517,6 +581,8 @@ main(int argc, char **argv)
     ADD("a-smaller-mode-is-seen-by-its-property", test_a_smaller_mode_is_seen_by_its_property);
     ADD("cursor-colours-are-divided-by-alpha", test_cursor_colours_are_divided_by_alpha);
     ADD("input-reaches-the-machine-in-order", test_input_reaches_the_machine_in_order);
+    ADD("locks-become-those-of-the-client", test_locks_become_those_of_the_client);
+    ADD("the-guests-lights-count", test_the_guests_lights_count);
     ADD("a-machine-that-hangs-costs-bounded-calls", test_a_machine_that_hangs_costs_bounded_calls);
     ADD("a-machine-that-ends-is-lost", test_a_machine_that_ends_is_lost);
     return g_test_run();

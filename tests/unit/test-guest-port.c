@@ -43,11 +43,44 @@ test_nonsense(void)
     expect("{\"type\":\"a-type-that-is-much-longer-than-any-type-is\"}", NULL);
 }
 
+static void
+expect_text(const char *line, const char *wanted)
+{
+    char text[GUEST_PORT_TEXT_MAX] = "untouched";
+    bool found = guest_port_parse_text(line, strlen(line), text);
+
+    g_assert_cmpint(found, ==, wanted != NULL);
+    if (wanted != NULL) {
+        g_assert_cmpstr(text, ==, wanted);
+    }
+}
+
+static void
+test_text(void)
+{
+    g_autofree char *fits = g_strnfill(2 * (GUEST_PORT_TEXT_MAX - 1), '3');
+    g_autofree char *line = g_strdup_printf("{\"type\":\"text\",\"utf8\":\"%s\"}", fits);
+    g_autofree char *threes = g_strnfill(GUEST_PORT_TEXT_MAX - 1, '3');
+    g_autofree char *long_line = g_strdup_printf("{\"type\":\"text\",\"utf8\":\"%s33\"}", fits);
+
+    expect_text("{\"type\":\"text\",\"utf8\":\"ed959c67\"}", "\xed\x95\x9cg");
+    expect_text("{\"utf8\":\"61\",\"type\":\"text\"}", "a");
+    expect_text(line, threes);
+    expect_text(long_line, NULL);
+    expect_text("{\"type\":\"text\"}", NULL);
+    expect_text("{\"utf8\":\"\"}", NULL);
+    expect_text("{\"utf8\":\"6\"}", NULL);
+    expect_text("{\"utf8\":\"6G\"}", NULL);
+    expect_text("{\"utf8\":\"6100\"}", NULL);
+    expect_text("{\"utf8\":\"61", NULL);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/port/finds-the-type", test_types);
     g_test_add_func("/port/nonsense-has-no-type", test_nonsense);
+    g_test_add_func("/port/takes-text-out", test_text);
     return g_test_run();
 }

@@ -41,6 +41,9 @@ MESSAGE(key, struct vdp_key, .serial = 1, .time_us = 2, .code = 30, .down = 1)
 MESSAGE(pointer, struct vdp_pointer, .serial = 1, .time_us = 2, .x = 1919, .y = 1079)
 MESSAGE(button, struct vdp_button, .serial = 1, .time_us = 2, .button = 5, .down = 0)
 MESSAGE(wheel, struct vdp_wheel, .serial = 1, .time_us = 2, .dx = -120, .dy = INT16_MIN)
+MESSAGE(notice, struct vdp_notice, .kind = VDP_NOTICE_TEXT, .text = "안녕", .text_size = 6)
+MESSAGE(locks, struct vdp_locks, .serial = 1, .time_us = 2, .locks = VDP_LOCK_CAPS)
+MESSAGE(text, struct vdp_text, .serial = 1, .time_us = 2, .text = "한글", .size = 6)
 MESSAGE(set_size, struct vdp_set_size, .width = 1920, .height = 1080, .scale = 120)
 MESSAGE(cursor_shape, struct vdp_cursor_shape, .id = 9, .width = 3, .height = 2, .hot_x = 2,
         .hot_y = 1, .rgba = shape_pixels)
@@ -63,6 +66,9 @@ static const struct message_case cases[] = {
     {"pointer", put_pointer, again_pointer, false},
     {"button", put_button, again_button, false},
     {"wheel", put_wheel, again_wheel, false},
+    {"notice", put_notice, again_notice, true},
+    {"locks", put_locks, again_locks, false},
+    {"text", put_text, again_text, true},
     {"set_size", put_set_size, again_set_size, false},
     {"cursor_shape", put_cursor_shape, again_cursor_shape, false},
     {"cursor_use", put_cursor_use, again_cursor_use, false},
@@ -141,18 +147,29 @@ test_one_byte_short_or_long_is_refused(void)
     }
 }
 
+static const struct message_case *
+find_case(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(cases) && strcmp(cases[i].name, name) != 0; i++) {
+    }
+    g_assert_cmpuint(i, <, G_N_ELEMENTS(cases));
+    return &cases[i];
+}
+
 /* Fixed parts of the open-ended ones: every size below is truncated. */
 static void
 test_fixed_parts_are_whole(void)
 {
     static const struct {
-        size_t index;
+        const char *name;
         size_t fixed;
-    } parts[] = {{2, 16}, {3, 5}, {14, 15}};
+    } parts[] = {{"hello", 16}, {"goaway", 5}, {"frame", 15}};
     size_t i;
 
     for (i = 0; i < G_N_ELEMENTS(parts); i++) {
-        const struct message_case *one = &cases[parts[i].index];
+        const struct message_case *one = find_case(parts[i].name);
         struct vdp_buffer bytes = {0};
         struct vdp_buffer unused = {0};
         struct vdp_record record;
@@ -170,19 +187,19 @@ test_fixed_parts_are_whole(void)
 
 /* Overwrites size bytes at offset of a valid body and expects that result. */
 static void
-poke(size_t index, size_t offset, uint64_t value, size_t size, int expected)
+poke(const char *name, size_t offset, uint64_t value, size_t size, int expected)
 {
     struct vdp_buffer bytes = {0};
     struct vdp_buffer unused = {0};
     struct vdp_record record;
 
-    g_assert_cmpint(cases[index].put(&bytes), ==, 0);
+    g_assert_cmpint(find_case(name)->put(&bytes), ==, 0);
     while (size-- > 0) {
         bytes.data[VDP_RECORD_HEADER_SIZE + offset++] = (uint8_t)value;
         value >>= 8;
     }
     record = body_of(&bytes);
-    g_assert_cmpint(cases[index].again(&record, &unused), ==, expected);
+    g_assert_cmpint(find_case(name)->again(&record, &unused), ==, expected);
     vdp_buffer_clear(&bytes);
     vdp_buffer_clear(&unused);
 }
@@ -211,44 +228,48 @@ test_have_names_whole_digests_of_a_surface(void)
 static void
 test_fields_out_of_range_are_refused(void)
 {
-    poke(0, 0, '+', 1, VDP_ERR_RANGE);
-    poke(1, 42, 0, 1, VDP_ERR_RANGE);
-    poke(2, 0, 0x32504456, 4, VDP_ERR_RANGE);
-    poke(2, 4, 0, 2, VDP_ERR_RANGE);
-    poke(2, 4, 4, 2, VDP_ERR_RANGE);
-    poke(2, 4, 3, 2, 0);
-    poke(3, 0, 0, 1, VDP_ERR_RANGE);
-    poke(3, 5, 0x1b, 1, VDP_ERR_RANGE);
-    poke(3, 5, 0xff, 1, VDP_ERR_RANGE);
-    poke(5, 8, 0, 2, VDP_ERR_RANGE);
-    poke(5, 8, VDP_MAX_KEY, 2, 0);
-    poke(5, 8, VDP_MAX_KEY + 1, 2, VDP_ERR_RANGE);
-    poke(5, 10, 2, 1, VDP_ERR_RANGE);
-    poke(6, 8, VDP_MAX_SIDE - 1, 2, 0);
-    poke(6, 8, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
-    poke(6, 10, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
-    poke(7, 8, 0, 1, VDP_ERR_RANGE);
-    poke(7, 8, VDP_MAX_BUTTON + 1, 1, VDP_ERR_RANGE);
-    poke(7, 9, 2, 1, VDP_ERR_RANGE);
-    poke(9, 0, 0, 2, VDP_ERR_RANGE);
-    poke(9, 2, 0, 2, VDP_ERR_RANGE);
-    poke(9, 0, VDP_MAX_SIDE, 2, 0);
-    poke(9, 0, VDP_MAX_SIDE + 1, 2, VDP_ERR_RANGE);
-    poke(9, 0, VDP_MAX_SIDE | VDP_MAX_SIDE << 16, 4, VDP_ERR_RANGE);
-    poke(9, 4, VDP_MIN_SCALE - 1, 2, VDP_ERR_RANGE);
-    poke(9, 4, VDP_MAX_SCALE + 1, 2, VDP_ERR_RANGE);
-    poke(10, 4, 0, 2, VDP_ERR_RANGE);
-    poke(10, 6, VDP_MAX_CURSOR + 1, 2, VDP_ERR_RANGE);
-    poke(10, 6, VDP_MAX_CURSOR, 2, VDP_ERR_TRUNCATED);
-    poke(10, 8, 3, 2, VDP_ERR_RANGE);
-    poke(10, 10, 2, 2, VDP_ERR_RANGE);
-    poke(11, 4, 2, 1, VDP_ERR_RANGE);
-    poke(12, 0, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
-    poke(12, 2, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
-    poke(13, 2, 0, 2, VDP_ERR_RANGE);
-    poke(13, 4, 4321, 2, VDP_ERR_RANGE);
-    poke(14, 14, 0x04, 1, VDP_ERR_RANGE);
-    poke(14, 14, VDP_FRAME_KEY | VDP_FRAME_SETTLED, 1, 0);
+    poke("ticket", 0, '+', 1, VDP_ERR_RANGE);
+    poke("uplink", 42, 0, 1, VDP_ERR_RANGE);
+    poke("hello", 0, 0x32504456, 4, VDP_ERR_RANGE);
+    poke("hello", 4, 0, 2, VDP_ERR_RANGE);
+    poke("hello", 4, 4, 2, VDP_ERR_RANGE);
+    poke("hello", 4, 3, 2, 0);
+    poke("goaway", 0, 0, 1, VDP_ERR_RANGE);
+    poke("goaway", 5, 0x1b, 1, VDP_ERR_RANGE);
+    poke("goaway", 5, 0xff, 1, VDP_ERR_RANGE);
+    poke("key", 8, 0, 2, VDP_ERR_RANGE);
+    poke("key", 8, VDP_MAX_KEY, 2, 0);
+    poke("key", 8, VDP_MAX_KEY + 1, 2, VDP_ERR_RANGE);
+    poke("key", 10, 2, 1, VDP_ERR_RANGE);
+    poke("pointer", 8, VDP_MAX_SIDE - 1, 2, 0);
+    poke("pointer", 8, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
+    poke("pointer", 10, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
+    poke("button", 8, 0, 1, VDP_ERR_RANGE);
+    poke("button", 8, VDP_MAX_BUTTON + 1, 1, VDP_ERR_RANGE);
+    poke("button", 9, 2, 1, VDP_ERR_RANGE);
+    poke("locks", 8, 8, 1, VDP_ERR_RANGE);
+    poke("text", 8, 0x07, 1, VDP_ERR_RANGE);
+    poke("notice", 0, 3, 1, VDP_ERR_RANGE);
+    poke("notice", 1, 7, 4, VDP_ERR_RANGE);
+    poke("set_size", 0, 0, 2, VDP_ERR_RANGE);
+    poke("set_size", 2, 0, 2, VDP_ERR_RANGE);
+    poke("set_size", 0, VDP_MAX_SIDE, 2, 0);
+    poke("set_size", 0, VDP_MAX_SIDE + 1, 2, VDP_ERR_RANGE);
+    poke("set_size", 0, VDP_MAX_SIDE | VDP_MAX_SIDE << 16, 4, VDP_ERR_RANGE);
+    poke("set_size", 4, VDP_MIN_SCALE - 1, 2, VDP_ERR_RANGE);
+    poke("set_size", 4, VDP_MAX_SCALE + 1, 2, VDP_ERR_RANGE);
+    poke("cursor_shape", 4, 0, 2, VDP_ERR_RANGE);
+    poke("cursor_shape", 6, VDP_MAX_CURSOR + 1, 2, VDP_ERR_RANGE);
+    poke("cursor_shape", 6, VDP_MAX_CURSOR, 2, VDP_ERR_TRUNCATED);
+    poke("cursor_shape", 8, 3, 2, VDP_ERR_RANGE);
+    poke("cursor_shape", 10, 2, 2, VDP_ERR_RANGE);
+    poke("cursor_use", 4, 2, 1, VDP_ERR_RANGE);
+    poke("cursor_warp", 0, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
+    poke("cursor_warp", 2, VDP_MAX_SIDE, 2, VDP_ERR_RANGE);
+    poke("surface", 2, 0, 2, VDP_ERR_RANGE);
+    poke("surface", 4, 4321, 2, VDP_ERR_RANGE);
+    poke("frame", 14, 0x04, 1, VDP_ERR_RANGE);
+    poke("frame", 14, VDP_FRAME_KEY | VDP_FRAME_SETTLED, 1, 0);
 }
 
 static void
@@ -383,6 +404,30 @@ test_every_error_has_a_text(void)
     g_assert_cmpstr(vdp_strerror(VDP_ERR_CORRUPT), !=, vdp_strerror(VDP_ERR_CORRUPT - 1));
 }
 
+static void
+test_what_people_write_and_read(void)
+{
+    struct vdp_buffer out = {0};
+    char many[VDP_MAX_TYPED + 1];
+
+    memset(many, 'x', sizeof(many));
+    g_assert_cmpint(vdp_put_text(&out, &(struct vdp_text){1, 2, many, VDP_MAX_TYPED}), ==, 0);
+    g_assert_cmpint(vdp_put_text(&out, &(struct vdp_text){1, 2, many, sizeof(many)}), ==,
+                    VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_text(&out, &(struct vdp_text){1, 2, many, 0}), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_text(&out, &(struct vdp_text){1, 2, "a\nb", 3}), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_text(&out, &(struct vdp_text){1, 2, "\xed\xa0\x80", 3}), ==,
+                    VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_locks(&out, &(struct vdp_locks){1, 2, 8}), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_END, 5, NULL, 0}), ==, 0);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_END, 5, "x", 1}), ==,
+                    VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_TEXT, 0, NULL, 0}), ==,
+                    VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){3, 0, "x", 1}), ==, VDP_ERR_RANGE);
+    vdp_buffer_clear(&out);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -404,5 +449,6 @@ main(int argc, char **argv)
                     test_unknown_records_are_skipped_unless_critical);
     g_test_add_func("/messages/empty-messages-are-empty", test_empty_messages_are_empty);
     g_test_add_func("/messages/every-error-has-a-text", test_every_error_has_a_text);
+    g_test_add_func("/messages/what-people-write-and-read", test_what_people_write_and_read);
     return g_test_run();
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "protocol/video/check.h"
+#include "protocol/codec/video-check.h"
 #include "protocol/video/video.h"
 
 #define WIDTH  322 /* neither a multiple of 4 nor of 16 */

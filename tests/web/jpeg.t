@@ -1,52 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """JPEG rectangles in the page's decoder, in a real Chromium."""
-import functools
-import http.server
+
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import threading
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, 'lib'))
-from browser import Browser
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from decoderpage import run_page
 
-SOURCE = os.path.join(HERE, '..', '..')
-WASM = os.path.join(os.environ['VEDETTE_BUILD'], 'broker', 'gateway', 'web', 'codec.wasm')
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def fill(folder):
-    for path in ('client/web/page/decoder.js', 'tests/web/jpeg.html'):
-        shutil.copy(os.path.join(SOURCE, path), folder)
-    shutil.copy(WASM, folder)
-    with open(os.path.join(folder, 'constants.js'), 'w') as out:
-        subprocess.run([os.path.join(SOURCE, 'client/web/make-constants.sh')], stdout=out, check=True)
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-                    '-subj', '/CN=x', '-keyout', f'{folder}/key.pem', '-out', f'{folder}/cert.pem'],
-                   check=True, capture_output=True)
-
-
-def measure():
-    with tempfile.TemporaryDirectory() as folder:
-        fill(folder)
-        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=folder))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with Browser(f'{folder}/cert.pem') as browser:
-            page = browser.page()
-            page.open(f'http://127.0.0.1:{server.server_port}/jpeg.html')
-            page.wait('!!window.result')
-            return page.value('window.result')
-
-
-result = measure()
+result = run_page('jpeg.html')
 print('#', result)
 checks = [
     (result.get('placed') is True, 'the pixels are those that the browser decodes'),

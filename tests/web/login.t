@@ -14,6 +14,7 @@ from api import tls_context
 from system import POOL, System
 from tap import Tap
 
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'client', 'web', 'page')
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>&lt;b&gt;'
 USERS = """user alice password alice-canary-1
 user bob password bob-canary-2
@@ -52,9 +53,10 @@ def headers(tap, system):
     tap.equal((packed.headers['content-encoding'], data[:2]), ('gzip', b'\x1f\x8b'), 'files go out compressed')
     wasm, data = get(system, '/codec.wasm')
     tap.equal((wasm.headers['content-type'], data[:4]), ('application/wasm', b'\0asm'), 'and the decoder as what it is')
-    total = sum(len(get(system, path, **{'Accept-Encoding': 'gzip'})[1])
-                for path in ['/', '/codec.wasm', '/vedette.css', '/theme.css', '/desktop.js', '/input.js', '/worker.js'])
-    tap.ok(total < 400_000, f'page and decoder are small ({total} bytes)')
+    files = [f'/{name}' for name in os.listdir(PAGE) if name != 'index.html']
+    made = ['/', '/codec.wasm', '/constants.js', '/ko.json', '/theme.css', '/theme.json', '/logo.svg']
+    total = sum(len(get(system, path, **{'Accept-Encoding': 'gzip'})[1]) for path in made + files)
+    tap.ok(total < 400_000, f'the whole page with its decoder is small ({total} bytes in {len(made + files)} files)')
 
 
 def login(tap, system, page):
@@ -176,6 +178,10 @@ def main():
             return
         headers(tap, system)
         page = browser.page()
+        page.open(f'https://localhost:{system.port}/')
+        page.wait("document.activeElement && document.activeElement.id === 'user'")
+        ready = page.value("Math.round(performance.getEntriesByType('navigation')[0].domInteractive), Math.round(performance.now())")
+        tap.note(f'one can type after {ready} ms at most')
         login(tap, system, page)
         hostile(tap, page)
         reload(tap, system, page)

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TYPE } from './constants.js';
 import { keyCodes, keyOfCharacter } from './keys.js';
-import { Framer, InputWriter, Nonsense, ackRecord, helloRecord, readGoaway, readHello, sizeRecord, ticketRecord } from './records.js';
+import { Framer, InputWriter, Nonsense, ackRecord, haveRecord, helloRecord, readGoaway, readHello, sizeRecord, ticketRecord } from './records.js';
 
 let number = 0;
 let failed = 0;
@@ -113,6 +113,17 @@ report(input.write({ kind: 'key', code: 768, down: true }) === null && input.wri
 const hello = helloRecord();
 readHello(hello.subarray(8).slice());
 report(hello.length === 45, 'our own HELLO can be read');
+const again = helloRecord([1, 2], true);
+readHello(again.subarray(8).slice());
+report(Buffer.from(again.subarray(45)).toString('hex') === '0400020001020c000000', 'also the one with films and HAVE');
+const have = haveRecord({ width: 130, height: 64, digests: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) });
+report(Buffer.from(have.subarray(8)).toString('hex') === '820040000102030405060708090a0b0c', 'HAVE is size and digests');
+const writer = new InputWriter();
+const bodyOf = (input) => Buffer.from(writer.write(input).subarray(16)).toString('hex');
+report(bodyOf({ kind: 'locks', locks: 4 }) === '04', 'LOCKS is a bit mask');
+report(bodyOf({ kind: 'text', text: '한' }) === 'ed959c', 'TEXT is UTF-8');
+report(writer.write({ kind: 'text', text: '' }) === null && writer.write({ kind: 'text', text: 'x'.repeat(1025) }) === null,
+  'of 1 to 1,024 bytes');
 
 const codes = Object.values(keyCodes);
 report(codes.every((code) => Number.isInteger(code) && code > 0 && code < 768), 'every key has a code');

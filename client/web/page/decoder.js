@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // decoder: the native tile decoder as WebAssembly, painting into a canvas.
 import * as k from './constants.js';
+import { Films, decodable } from './film.js';
 
 const TILE = 64;
 
@@ -11,13 +12,18 @@ export class Decoder {
   #image = null;
   #scratch = null; // where JPEG becomes pixels
   #turn = 0; // counts frames and surfaces: what was decoded for another one is dropped
+  #films = new Films();
+  codecs = []; // of films that this browser decodes
+  filmFailed = false; // the last frame's did not decode: ask for a key frame
   width = 0;
   height = 0;
 
   static async load(canvas) {
     const { instance } = await WebAssembly.instantiateStreaming(fetch('/codec.wasm'), {});
     instance.exports._initialize();
-    return new Decoder(instance.exports, canvas);
+    const decoder = new Decoder(instance.exports, canvas);
+    decoder.codecs = await decodable();
+    return decoder;
   }
 
   constructor(codec, canvas) {
@@ -26,7 +32,7 @@ export class Decoder {
     this.#context = canvas.getContext('2d', { alpha: false, desynchronized: false });
   }
 
-  // A new surface. The old picture stays on the canvas when the size is the same.
+  // A new surface. The old picture stays where both overlap.
   resize(width, height) {
     const error = this.#codec.vedette_resize(width, height);
     if (error !== 0) {
@@ -34,16 +40,29 @@ export class Decoder {
     }
     this.#image = null;
     this.#turn += 1;
+    this.#films.reset();
     if (this.width !== width || this.height !== height) {
       this.#canvas.width = width;
       this.#canvas.height = height;
       this.width = width;
       this.height = height;
     }
+    // What was decoded and not painted when the last stream ended is shown now: the next one may leave it out.
+    this.#context.putImageData(this.#picture(), 0, 0);
   }
 
-  // Decodes a frame's operations, or throws. Returns null, or a promise when the frame holds JPEG:
-  // no other frame may be given and nothing painted before it is kept.
+  // What is shown, for HAVE: {width, height, digests}, or null before the first picture.
+  have() {
+    const at = this.#turn > 1 ? this.#codec.vedette_digests() : 0;
+    if (at === 0) {
+      return null;
+    }
+    const digests = new Uint8Array(this.#codec.memory.buffer, at, this.#codec.vedette_digest_count() * 4).slice();
+    return { width: this.width, height: this.height, digests };
+  }
+
+  // Decodes a frame's operations, or throws. Returns null, or a promise when the browser has JPEG or a
+  // film to decode: no other frame may be given and nothing painted before it is kept.
   decode(operations, key) {
     const at = this.#codec.vedette_input(operations.length);
     if (at === 0) {
@@ -55,7 +74,50 @@ export class Decoder {
       throw new Error(`frame: ${error}`);
     }
     this.#turn += 1;
-    return this.#codec.vedette_jpeg_count() > 0 ? this.#placeJpegs(at, this.#turn) : null;
+    this.filmFailed = false;
+    return this.#codec.vedette_jpeg_count() + this.#codec.vedette_film_count() > 0 ? this.#placeAll(at, this.#turn) : null;
+  }
+
+  async #placeAll(input, turn) {
+    await this.#placeJpegs(input, turn);
+    await this.#placeFilms(input, turn);
+  }
+
+  // The codec has looked at the headers. A film that does not decode is asked for anew, it ends nothing.
+  async #placeFilms(input, turn) {
+    const count = turn === this.#turn ? this.#codec.vedette_film_count() : 0;
+    for (let i = 0; i < count; i++) {
+      const [at, size, , , width, height, id, codec, key] = new Uint32Array(
+        this.#codec.memory.buffer, this.#codec.vedette_film(i), 9);
+      if (size === 0) {
+        this.#films.end(id);
+        continue;
+      }
+      const data = new Uint8Array(this.#codec.memory.buffer, input + at, size).slice();
+      let picture;
+      try {
+        picture = await this.#films.picture({ id, codec, width, height, key: key !== 0 }, data);
+      } catch {
+        this.filmFailed = true;
+        continue;
+      }
+      if (turn !== this.#turn) {
+        return; // its stream has ended
+      }
+      this.#placePlanes(i, picture);
+    }
+  }
+
+  #placePlanes(index, { planes, nv12 }) {
+    const room = this.#codec.vedette_film_room(index);
+    if (room === 0) {
+      throw new Error('no memory');
+    }
+    new Uint8Array(this.#codec.memory.buffer, room, planes.length).set(planes);
+    const error = this.#codec.vedette_film_done(index, nv12 ? 1 : 0);
+    if (error !== 0) {
+      throw new Error(`film: ${error}`);
+    }
   }
 
   // The codec has walked each of them: baseline, of just that size, all together one surface at most.
@@ -104,6 +166,11 @@ export class Decoder {
   // Whether the host's digest of the picture says that ours is another one.
   isWrong() {
     return this.#codec.vedette_verdict() === 2;
+  }
+
+  // Bytes so far: exact, reused, photo, film.
+  mix() {
+    return [0, 1, 2, 3].map((part) => this.#codec.vedette_mix(part));
   }
 
   // ImageData over the decoder's own memory, which may have moved since the last frame.

@@ -4,14 +4,17 @@ import { Cursor } from './cursor.js';
 import { h, icon, show } from './dom.js';
 import { _ } from './i18n.js';
 import { Input } from './input.js';
-import { KEY, keyCodes } from './keys.js';
+import { KEY, chords, keyCodes } from './keys.js';
 import { Session, endText, stateText } from './session.js';
 
 const RESIZE_MS = 250;
+const SAY_MS = 8000;
+const NOTICE_MS = 30000; // somebody may be away from the screen for a moment
 const FIT_KEY = 'vedette.fit';
 const MAX_SCALE_TOUCH = 1.5;
 const ICONS = {
   full: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
+  more: 'M6 9l6 6 6-6',
   keys: 'M3 7h18v11H3zM7 11h0M11 11h0M15 11h0M8 15h8',
   figures: 'M4 20V10M10 20V4M16 20v-8M21 20H3',
 };
@@ -36,7 +39,7 @@ export class Desktop {
   #surface = null;
   #resize = 0;
   #wanted = '';
-  #last = { frames: 0, bytes: 0, at: 0 };
+  #last = { frames: 0, bytes: 0, mix: [0, 0, 0, 0], at: 0 };
 
   // events: back(text), expired()
   constructor(pool, title, events) {
@@ -88,6 +91,8 @@ export class Desktop {
       },
       'cursor-shape': (shape) => this.cursor.shape(shape),
       'cursor-use': (use) => this.cursor.use(use),
+      notice: ({ ends, seconds, text }) => this.#say(ends
+        ? _('This session ends in %u minutes. Please save your work.', Math.ceil(seconds / 60)) : text, NOTICE_MS),
       stats: (stats) => this.#figures(stats),
     };
     this.worker = new Worker('/worker.js', { type: 'module' });
@@ -114,7 +119,9 @@ export class Desktop {
     this.notice = h('p', { class: 'notice', role: 'status', hidden: true });
     this.typing = h('textarea', {
       class: 'typing', 'aria-label': _('Keyboard'), autocapitalize: 'none', autocorrect: 'off', autocomplete: 'off',
-      spellcheck: 'false', rows: 1, oninput: () => this.#typed(), onkeydown: (event) => this.#typedKey(event),
+      spellcheck: 'false', rows: 1, oninput: (event) => this.#typed(event.isComposing),
+      oncompositionstart: () => this.typing.classList.add('composing'), oncompositionend: () => this.#typed(false),
+      onkeydown: (event) => this.#typedKey(event),
     });
     this.view = h('div', { class: 'desktop' }, h('main', { class: 'desktop-main' }, this.picture), this.#toolbar(),
       this.typing, this.card, this.figures, this.notice);
@@ -147,7 +154,14 @@ export class Desktop {
         this.input.chord([KEY.LEFTCTRL, KEY.LEFTALT, KEY.DELETE]);
         again();
       }),
-      this.#tool(_('Keyboard'), icon(ICONS.keys), () => this.typing.focus({ preventScroll: true })),
+      this.#tool(_('More keys'), icon(ICONS.more), (button) => {
+        this.chords.hidden = !toggle(button);
+        if (!this.chords.hidden) {
+          this.chords.firstElementChild.focus();
+        }
+      }, 'false'),
+      this.#tool(_('Write text with an input method or the screen keyboard'), icon(ICONS.keys),
+        () => this.typing.focus({ preventScroll: true })),
       this.#tool(_('Statistics'), icon(ICONS.figures), (button) => {
         this.figures.hidden = !toggle(button);
         again();
@@ -155,6 +169,13 @@ export class Desktop {
       h('span', { class: 'divider', 'aria-hidden': 'true' }),
       this.#tool(_('Leave; your desktop goes on running'), _('Disconnect'), () => this.#disconnect()),
       this.#tool(_('End the session and close the desktop'), _('Log off'), () => this.#logoff()));
+    this.chords = h('div', { class: 'chords', role: 'group', 'aria-label': _('More keys'), hidden: true },
+      ...chords.map(([name, codes]) => h('button', {
+        type: 'button', onclick: () => {
+          this.input.chord(codes);
+          again();
+        },
+      }, name)));
     return h('nav', { class: 'toolbar', 'aria-label': _('Desktop') },
       h('button', {
         class: 'handle', type: 'button', 'aria-label': _('Toolbar'), title: _('Toolbar'), onclick: (event) => {
@@ -162,7 +183,7 @@ export class Desktop {
           bar.classList.toggle('open');
           event.currentTarget.setAttribute('aria-expanded', String(bar.classList.contains('open')));
         }, 'aria-expanded': 'false',
-      }, h('span', { class: 'grip' })), tools);
+      }, h('span', { class: 'grip' })), tools, this.chords);
   }
 
   // Keys that belong to the page: F11 for full screen, and the way out of the picture.
@@ -183,17 +204,30 @@ export class Desktop {
     return false;
   }
 
-  #typed() {
+  // What an input method composes is seen here until it is done, and then goes out in one piece.
+  #typed(composing) {
+    if (composing) {
+      return;
+    }
     const text = this.typing.value;
     this.typing.value = '';
+    this.typing.classList.remove('composing');
     this.input.type(text);
   }
 
+  // Keys that write nothing, and combinations, go out as they are.
   #typedKey(event) {
     const code = keyCodes[event.code || event.key];
-    if (event.key.length > 1 && code !== undefined && event.key !== 'Unidentified') {
-      event.preventDefault();
-      this.input.chord([code]);
+    const combined = event.ctrlKey || event.altKey || event.metaKey;
+    if (event.isComposing || event.key === 'Process' || code === undefined || event.key === 'Unidentified' ||
+        (event.key.length === 1 && (!combined || event.getModifierState('AltGraph')))) {
+      return;
+    }
+    event.preventDefault();
+    const held = [[event.ctrlKey, KEY.LEFTCTRL], [event.altKey, KEY.LEFTALT], [event.metaKey, KEY.LEFTMETA],
+      [event.shiftKey, KEY.LEFTSHIFT]].filter(([down, key]) => down && key !== code).map(([, key]) => key);
+    if (!/^(Control|Alt|Meta|Shift)/.test(event.key)) {
+      this.input.chord([...held, code]);
     }
   }
 
@@ -305,23 +339,27 @@ export class Desktop {
     }
   }
 
-  #say(text) {
+  #say(text, ms = SAY_MS) {
     this.notice.textContent = text;
     this.notice.hidden = text === '';
     clearTimeout(this.noticeTimer);
-    this.noticeTimer = setTimeout(() => this.#say(''), text === '' ? 1e9 : 8000);
+    this.noticeTimer = setTimeout(() => this.#say(''), text === '' ? 1e9 : ms);
   }
 
-  #figures({ frames, bytes, decodeMs, presentMs, rttMs }) {
+  #figures({ frames, bytes, hostMs, decodeMs, presentMs, rttMs, mix }) {
     const now = performance.now();
     const seconds = (now - this.#last.at) / 1000;
+    const parts = mix.map((part, i) => part - this.#last.mix[i]);
+    const all = parts.reduce((sum, part) => sum + part, 0);
     if (!this.figures.hidden && this.#surface) {
       this.figures.textContent = _(
-        '%u × %u   %u frames/s   %.1f Mbit/s   round trip %.1f ms   decoding %.1f ms   on the screen %.1f ms',
+        '%u × %u   %u frames/s   %.1f Mbit/s   host %.1f ms   round trip %.1f ms   decoding %.1f ms   on the screen %.1f ms\n' +
+        'exact %u %%   reused %u %%   photo %u %%   film %u %%',
         this.#surface.width, this.#surface.height, Math.round((frames - this.#last.frames) / seconds),
-        (bytes - this.#last.bytes) * 8 / 1e6 / seconds, rttMs, decodeMs, presentMs);
+        (bytes - this.#last.bytes) * 8 / 1e6 / seconds, hostMs, rttMs, decodeMs, presentMs,
+        ...parts.map((part) => Math.round(part * 100 / Math.max(1, all))));
     }
-    this.#last = { frames, bytes, at: now };
+    this.#last = { frames, bytes, mix, at: now };
   }
 
   #disconnect() {

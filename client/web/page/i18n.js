@@ -42,10 +42,13 @@ export async function choose(tag) {
   await load();
 }
 
-// The translation, with %s and %u replaced by the arguments in order.
+// The translation, with %s, %u and %.1f replaced by the arguments in order, and %% by one %.
 export function _(text, ...values) {
   const own = Object.hasOwn(texts, text) ? texts[text] : text;
-  return own.replace(/%(?:\.(\d))?([suf])/g, (_all, digits) => {
+  return own.replace(/%(?:%|(?:\.(\d))?[suf])/g, (found, digits) => {
+    if (found === '%%') {
+      return '%';
+    }
     const value = values.shift();
     return digits === undefined ? String(value) : Number(value).toFixed(Number(digits));
   });

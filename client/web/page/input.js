@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // input: keyboard, pointer, wheel and touch of one picture. Keys are physical; nothing that is down
 // here stays down in the desktop when the page loses the keyboard.
-import { KEY, keyCodes, keyOfCharacter } from './keys.js';
+import { KEY, keyCodes, keyOfCharacter, locks } from './keys.js';
 
 const LONG_PRESS_MS = 550;
 const TOUCH_SLACK = 8; // CSS pixels that a finger may wander and still tap
 const FAKE_CTRL_MS = 40; // Windows sends Ctrl and then AltGr for one key
 const NOTCH = 120;
+const STROKE_MS = 10; // between two key events of text: a guest's keyboard queue is short
+const MAX_TEXT = 256; // UTF-16 units of a TEXT record: three bytes each at most
 const isWindows = /Windows/.test(navigator.userAgent);
 const isMac = /Mac/.test(navigator.platform);
 const buttons = [1, 2, 3, 4, 5]; // of MouseEvent.button: left, middle, right, back, forward
@@ -19,6 +21,9 @@ export class Input {
   #longPress = 0;
   #dragging = false;
   #wheelRest = { x: 0, y: 0 };
+  #locks = null; // as told last; null: they are to be told with the next key
+  #strokes = []; // messages of chords and text that are being typed; it goes on when the page loses the keyboard
+  #stroke = 0;
 
   // place(event) → {x, y} in surface pixels; send(message); shortcut(event) true when the page took it
   constructor(element, place, send, shortcut) {
@@ -45,6 +50,7 @@ export class Input {
   }
 
   free() {
+    clearTimeout(this.#stroke);
     this.releaseAll();
     this.abort.abort();
   }
@@ -53,6 +59,7 @@ export class Input {
     clearTimeout(this.#heldCtrl);
     clearTimeout(this.#longPress);
     this.#heldCtrl = 0;
+    this.#locks = null;
     if (this.#down.size > 0 || this.#buttons.size > 0) {
       this.send({ kind: 'release' });
     }
@@ -62,19 +69,72 @@ export class Input {
     this.#dragging = false;
   }
 
-  // Presses keys one after the other and lets them go in reverse: Ctrl+Alt+Del and the like.
+  // Presses keys one after the other and lets them go in reverse: Ctrl+Alt+Del and the like. Behind
+  // text that is still being typed.
   chord(codes) {
-    codes.forEach((code) => this.send({ kind: 'key', code, down: true }));
-    [...codes].reverse().forEach((code) => this.send({ kind: 'key', code, down: false }));
+    this.#later(...codes.map((code) => ({ kind: 'key', code, down: true })),
+      ...codes.map((code) => ({ kind: 'key', code, down: false })).reverse());
   }
 
-  // Text of a touch screen's keyboard, as the keys of a US keyboard.
+  #later(...messages) {
+    this.#strokes.push(...messages);
+    if (this.#stroke === 0) {
+      this.#nextStroke();
+    }
+  }
+
+  // Text of a touch screen's keyboard or an input method: as the keys of a US keyboard where it has
+  // them all, else as it is, for the guest's agent to write.
   type(text) {
-    for (const character of text) {
-      const key = keyOfCharacter(character);
-      if (key) {
-        this.chord(key.shift ? [KEY.LEFTSHIFT, key.code] : [key.code]);
+    const keys = [...text].map((character) => keyOfCharacter(character));
+    if (keys.includes(null)) {
+      this.#write(text);
+      return;
+    }
+    keys.forEach(({ code, shift }) => this.chord(shift ? [KEY.LEFTSHIFT, code] : [code]));
+  }
+
+  #nextStroke() {
+    const next = this.#strokes.shift();
+    this.#stroke = 0;
+    if (next) {
+      this.send(next);
+      this.#stroke = setTimeout(() => this.#nextStroke(), STROKE_MS);
+    }
+  }
+
+  // Lines are keys between the texts.
+  #write(text) {
+    text.split('\n').forEach((line, i) => {
+      if (i > 0) {
+        this.chord([keyCodes.Enter]);
       }
+      const characters = [...line.replace(/\p{Cc}/gu, ' ')];
+      for (let part = ''; characters.length > 0 || part !== '';) {
+        if (characters.length > 0 && part.length + characters[0].length <= MAX_TEXT) {
+          part += characters.shift();
+        } else {
+          this.#later({ kind: 'text', text: part });
+          part = '';
+        }
+      }
+    });
+  }
+
+  // The guest's lock keys follow this keyboard's, which may have changed while another window had it.
+  // Browsers differ in what the event of a lock key itself shows: that one is told with the next key.
+  #syncLocks(event) {
+    if (Object.hasOwn(locks, event.code)) {
+      this.#locks = null;
+      return;
+    }
+    let now = isMac ? locks.NumLock : 0; // a Mac's keypad has digits only
+    for (const [name, bit] of Object.entries(locks)) {
+      now |= event.getModifierState(name) ? bit : 0;
+    }
+    if (now !== this.#locks) {
+      this.#locks = now;
+      this.send({ kind: 'locks', locks: now });
     }
   }
 
@@ -102,9 +162,10 @@ export class Input {
     const code = keyCodes[event.code];
     event.preventDefault();
     event.stopPropagation();
-    if (code === undefined || event.repeat || this.#down.has(code)) {
+    if (this.#isMacCaps(event) || code === undefined || event.repeat || this.#down.has(code)) {
       return; // the guest repeats a key that stays down
     }
+    this.#syncLocks(event);
     if (this.#heldCtrl !== 0 && event.code === 'AltRight') {
       clearTimeout(this.#heldCtrl); // it was AltGr, and Ctrl was never pressed
       this.#heldCtrl = 0;
@@ -118,10 +179,23 @@ export class Input {
     this.#key(code, true);
   }
 
+  // macOS reports the lock, not the key: pressed when it goes on, released when it goes off.
+  #isMacCaps(event) {
+    if (!isMac || event.code !== 'CapsLock') {
+      return false;
+    }
+    this.#locks = (event.type === 'keydown' ? locks.CapsLock : 0) | locks.NumLock;
+    this.send({ kind: 'locks', locks: this.#locks });
+    return true;
+  }
+
   #keyUp(event) {
     const code = keyCodes[event.code];
     event.preventDefault();
     event.stopPropagation();
+    if (this.#isMacCaps(event)) {
+      return;
+    }
     if (event.code === 'ControlLeft') {
       this.#flushCtrl();
     }

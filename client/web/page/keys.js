@@ -29,7 +29,27 @@ export const keyCodes = {
   MediaSelect: 226, Fn: 464,
 };
 
-export const KEY = { ESC: 1, LEFTCTRL: 29, LEFTSHIFT: 42, LEFTALT: 56, DELETE: 111, F11: 87, TAB: 15, LEFTMETA: 125 };
+export const KEY = {
+  ESC: 1, BACKSPACE: 14, TAB: 15, LEFTCTRL: 29, LEFTSHIFT: 42, LEFTALT: 56, F1: 59, F4: 62, F7: 65, F11: 87, SYSRQ: 99,
+  DELETE: 111, LEFTMETA: 125,
+};
+
+// Combinations that the browser or its system keep for themselves.
+export const chords = [
+  ['Ctrl+Alt+Del', [KEY.LEFTCTRL, KEY.LEFTALT, KEY.DELETE]],
+  ['Ctrl+Alt+Backspace', [KEY.LEFTCTRL, KEY.LEFTALT, KEY.BACKSPACE]],
+  ['Alt+Tab', [KEY.LEFTALT, KEY.TAB]],
+  ['Alt+F4', [KEY.LEFTALT, KEY.F4]],
+  ['Ctrl+Esc', [KEY.LEFTCTRL, KEY.ESC]],
+  ['Super', [KEY.LEFTMETA]],
+  ['Print', [KEY.SYSRQ]],
+  ['F11', [KEY.F11]],
+  ['Ctrl+Alt+F1', [KEY.LEFTCTRL, KEY.LEFTALT, KEY.F1]],
+  ['Ctrl+Alt+F7', [KEY.LEFTCTRL, KEY.LEFTALT, KEY.F7]],
+];
+
+// Bits of a LOCKS record, by the names that browsers have for the keys.
+export const locks = { ScrollLock: 1, NumLock: 2, CapsLock: 4 };
 
 // Rows of a US keyboard, plain and shifted, for text that has no key: the keyboard of a touch screen.
 const rows = [

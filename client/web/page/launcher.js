@@ -6,6 +6,7 @@ import { _, themed } from './i18n.js';
 import { logo } from './login.js';
 
 const REFRESH_MS = 3000;
+const SURE_MS = 6000; // for a second press
 const SCREEN = 'M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2zM9 21h6';
 const states = ['ready', 'running', 'starting', 'full', 'unavailable'];
 
@@ -99,6 +100,34 @@ export class Launcher {
       h('h2', { class: 'pool-title', id: `pool-${i}` }, title),
       h('p', { class: 'pool-name' }, name),
       h('p', { class: `pool-state ${state}` }, stateText(state)),
-      h('p', { class: 'pool-detail' }, String(pool.text ?? '')), button);
+      h('p', { class: 'pool-detail' }, String(pool.text ?? '')), button,
+      state === 'running' && typeof pool.session === 'string' && this.#logoff(pool.session, i));
+  }
+
+  // Closes a desktop without opening it first: one that hangs, or that another device shows.
+  #logoff(session, i) {
+    let sure = 0;
+    const button = h('button', {
+      class: 'flat wide logoff', type: 'button', 'aria-describedby': `pool-${i}`, onclick: async () => {
+        if (sure === 0) {
+          button.textContent = _('Close it with everything in it?');
+          sure = setTimeout(() => {
+            sure = 0;
+            button.textContent = _('Log off');
+          }, SURE_MS);
+          return;
+        }
+        clearTimeout(sure);
+        button.disabled = true;
+        const { status } = await call('/api/logoff', { session });
+        if (status !== 200 && status !== 404) {
+          this.#say(_('The server could not be asked to log off. Please try again.'));
+        }
+        this.#shown = ''; // whatever it is now is drawn
+        clearTimeout(this.#timer);
+        await this.#refresh();
+      },
+    }, _('Log off'));
+    return button;
   }
 }

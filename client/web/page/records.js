@@ -138,27 +138,40 @@ export function ticketRecord(ticket) {
   });
 }
 
-export function helloRecord() {
+// codecs: of films, by their numbers; have: HAVE follows at once.
+export function helloRecord(codecs = [], have = false) {
   const random = crypto.getRandomValues(new Uint8Array(9));
   // TLVs: tiles in zstd (windowLog 23), present times, fragments, JPEG, and one that nobody knows.
-  return record(k.TYPE.HELLO, 37, (view, at) => {
+  const tlvs = [[1, 23], [8], [11], [3], [0x0a0a | ((random[8] & 7) << 12)]];
+  if (codecs.length > 0) {
+    tlvs.push([4, ...codecs]);
+  }
+  if (have) {
+    tlvs.push([12]);
+  }
+  const size = tlvs.reduce((sum, tlv) => sum + 3 + tlv.length, 16);
+  return record(k.TYPE.HELLO, size, (view, at) => {
     view.setUint32(at, k.MAGIC, true);
     view.setUint16(at + 4, k.VERSION_MIN, true);
     view.setUint16(at + 6, k.VERSION_MAX, true);
     for (let i = 0; i < 8; i++) {
       view.setUint8(at + 8 + i, random[i]);
     }
-    view.setUint16(at + 16, 1, true);
-    view.setUint16(at + 18, 1, true);
-    view.setUint8(at + 20, 23);
-    view.setUint16(at + 21, 8, true);
-    view.setUint16(at + 23, 0, true);
-    view.setUint16(at + 25, 11, true);
-    view.setUint16(at + 27, 0, true);
-    view.setUint16(at + 29, 3, true);
-    view.setUint16(at + 31, 0, true);
-    view.setUint16(at + 33, 0x0a0a | ((random[8] & 7) << 12), true);
-    view.setUint16(at + 35, 0, true);
+    let next = at + 16;
+    for (const [id, ...values] of tlvs) {
+      view.setUint16(next, id, true);
+      view.setUint16(next + 2, values.length, true);
+      values.forEach((value, i) => view.setUint8(next + 4 + i, value));
+      next += 4 + values.length;
+    }
+  });
+}
+
+export function haveRecord({ width, height, digests }) {
+  return record(k.TYPE.HAVE, 4 + digests.length, (view, at) => {
+    view.setUint16(at, width, true);
+    view.setUint16(at + 2, height, true);
+    new Uint8Array(view.buffer).set(digests, at + 4);
   });
 }
 
@@ -196,6 +209,18 @@ export function readGoaway(body) {
   return {
     reason: view.getUint8(0),
     retryMs: Math.min(view.getUint32(1, true), 10000),
+    text: new TextDecoder().decode(body.subarray(5, 5 + k.MAX_TEXT)),
+  };
+}
+
+export function readNotice(body) {
+  if (body.length < 5) {
+    throw new Nonsense('short notice');
+  }
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  return {
+    ends: view.getUint8(0) === 2,
+    seconds: view.getUint32(1, true),
     text: new TextDecoder().decode(body.subarray(5, 5 + k.MAX_TEXT)),
   };
 }
@@ -266,6 +291,15 @@ export class InputWriter {
           view.setInt16(at, notch(input.dx), true);
           view.setInt16(at + 2, notch(input.dy), true);
         });
+      case 'locks':
+        return this.#write(k.TYPE.LOCKS, 1, (view, at) => view.setUint8(at, input.locks & 7));
+      case 'text': {
+        const bytes = new TextEncoder().encode(input.text);
+        if (bytes.length === 0 || bytes.length > k.MAX_TYPED) {
+          return null;
+        }
+        return this.#write(k.TYPE.TEXT, bytes.length, (view, at) => new Uint8Array(view.buffer).set(bytes, at));
+      }
       case 'release':
         return record(k.TYPE.RELEASE_ALL, 0);
       default:

@@ -11,14 +11,14 @@ const RTT_MS = 2000; // between two PINGs while pictures come: they show the rou
 const DEAD_MS = 5500; // with the tick at most 6 s
 const HELLO_MS = 20000;
 const CONNECT_MS = 5000;
-const DECODE_MS = 5000; // of the browser for one frame's JPEG
+const DECODE_MS = 5000; // of the browser for one frame's JPEG and films
 const MAX_WAITING = 64 * 1024 * 1024; // bytes that come meanwhile
 const FRAME_HEAD = 15;
 
 let decoder = null;
 let stream = null;
 let wanted = null;
-const totals = { frames: 0, bytes: 0, decodeMs: 0, presentMs: 0, rttMs: 0, wrong: 0 };
+const totals = { frames: 0, bytes: 0, hostMs: 0, decodeMs: 0, presentMs: 0, rttMs: 0, wrong: 0 };
 
 class Stream {
   #socket;
@@ -31,7 +31,7 @@ class Stream {
   #pinged = this.#started;
   #pingedFrames = 0;
   #opened = false;
-  #decoding = null; // since when records wait for a frame's JPEG
+  #decoding = null; // since when records wait for a frame's JPEG or film
   #waiting = 0; // bytes that came while some waited
   live = false;
 
@@ -73,7 +73,11 @@ class Stream {
     this.#heard = performance.now();
     this.send(r.ticketRecord(this.#ticket));
     this.#ticket = '';
-    this.send(r.helloRecord());
+    const have = decoder.have();
+    this.send(r.helloRecord(decoder.codecs, have !== null));
+    if (have) {
+      this.send(r.haveRecord(have));
+    }
   }
 
   #check() {
@@ -99,7 +103,7 @@ class Stream {
       this.#pingedFrames = totals.frames;
       this.send(r.record(k.TYPE.PING, 8, (view, at) => view.setFloat64(at, now, true)));
     }
-    postMessage({ kind: 'stats', ...totals });
+    postMessage({ kind: 'stats', ...totals, mix: decoder.mix() });
   }
 
   #data(data) {
@@ -130,7 +134,7 @@ class Stream {
     this.end({ cause: 'nonsense', text: String(error.message) });
   }
 
-  // Takes records in their order; whatever stands behind a frame with JPEG waits until it is shown.
+  // Takes records in their order; whatever stands behind a frame with JPEG or a film waits until it is shown.
   #drain() {
     try {
       for (let next = this.#framer.next(); next && stream === this; next = this.#framer.next()) {
@@ -178,6 +182,9 @@ class Stream {
         break;
       case k.TYPE.PONG:
         this.#pong(view.getFloat64(0, true));
+        break;
+      case k.TYPE.NOTICE:
+        postMessage({ kind: 'notice', ...r.readNotice(body) });
         break;
       case k.TYPE.SURFACE:
         this.#surface(view.getUint16(2, true), view.getUint16(4, true));
@@ -240,12 +247,14 @@ class Stream {
     const decoded = performance.now();
     const tiles = decoder.paint();
     const shown = performance.now();
-    if (decoder.isWrong()) {
-      totals.wrong += 1;
+    const wrong = decoder.isWrong();
+    totals.wrong += wrong ? 1 : 0;
+    if (wrong || decoder.filmFailed) {
       this.send(r.record(k.TYPE.REFRESH, 0));
     }
     this.send(r.ackRecord(view.getUint32(0, true), decoded - before, shown - decoded, 0));
     totals.frames += 1;
+    totals.hostMs = view.getUint32(8, true) / 1000;
     totals.decodeMs = decoded - before;
     totals.presentMs = shown - decoded;
     postMessage({

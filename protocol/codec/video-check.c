@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "protocol/video/check.h"
+#include "protocol/codec/video-check.h"
 
 #include <string.h>
 

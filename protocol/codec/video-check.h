@@ -3,8 +3,8 @@
 #define VDP_VIDEO_CHECK_H
 
 /*
- * check: the headers of an access unit, looked at before a decoder takes memory for what they say.
- * Pure.
+ * video-check: the headers of an access unit, looked at before a decoder takes memory for what they
+ * say. Pure.
  */
 
 #include <stdbool.h>
