@@ -74,6 +74,9 @@ class Targets:
         mine = VM if line == "vm" else OURS
         ours, theirs = (self.figures.get(line, scene, name, figure) for name in (mine, peer))
         rule = f"{'≥' if bigger else '≤'} {must:g}" + (f" and {also[0]}" if also else "")
+        if theirs == 0 and ours is not None:
+            self.rows.append(Row(number, what, peer, rule, f"{_plain(ours)} ÷ 0", _verdict(ours == 0)))
+            return
         if ours is None or theirs is None or theirs - base <= 0:
             self.absent(number, what, peer, rule, self._why(line, scene, mine, peer))
             return
