@@ -20,7 +20,7 @@
 #include "broker/gateway/request.h"
 #include "protocol/wire/messages.h"
 
-#define GATEWAY_MAX_CONNECTIONS 2048u
+#define GATEWAY_MAX_CONNECTIONS 4096u
 #define GATEWAY_MAX_PER_SOURCE  64u /* that have not shown a valid ticket */
 #define GATEWAY_MAX_HEADER      16384u
 #define GATEWAY_MAX_BODY        16384u

@@ -12,7 +12,7 @@
 #include "protocol/base/secret.h"
 
 #define MAX_NAME  64
-#define MAX_FILES 4096
+#define MAX_FILES 8192
 
 struct options {
     const char *bind;
