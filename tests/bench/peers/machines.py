@@ -19,11 +19,11 @@ GUEST = ("cpio", "fonts-dejavu-core", "kmod", "xz-utils")
 FONTS = "/usr/share/fonts/truetype/dejavu"
 
 
-def make_image(build):
-    """The tiny guest's kernel and modules with scene-vm as the only program."""
+def make_image(build, name="scene-vm"):
+    """The tiny guest's kernel and modules with scene-vm, or its like of another size, as the only program."""
     from machine import tiny_boot  # wants VEDETTE_BUILD when it is read
     kernel, initrd, cmdline = tiny_boot()
-    program, root, image = f"{build}/tests/bench/peers/scene-vm", f"{build}/tests/bench/vm", f"{build}/tests/bench/vm.img"
+    program, root, image = (f"{build}/tests/bench/{path}" for path in (f"peers/{name}", name, f"{name}.img"))
     if not os.path.exists(image) or os.path.getmtime(image) < max(os.path.getmtime(program), os.path.getmtime(initrd)):
         shutil.rmtree(root, ignore_errors=True)
         os.makedirs(f"{root}/tmp")

@@ -10,8 +10,8 @@
 
 #define VIEW_X      40
 #define VIEW_Y      20
-#define VIEW_WIDTH  1200
-#define VIEW_HEIGHT 680
+#define VIEW_WIDTH  (SCENE_WIDTH - 2 * VIEW_X)
+#define VIEW_HEIGHT (SCENE_HEIGHT - 2 * VIEW_Y)
 #define LINE        16
 #define MARK(x, y)                                                                                 \
     {                                                                                              \
@@ -370,7 +370,7 @@ resume_step(struct scene_state *state, int n, struct change *change)
 }
 
 #define CORNERS MARK(0, 0), MARK(SCENE_WIDTH - MARK_WIDTH, SCENE_HEIGHT - MARK_HEIGHT)
-#define EDGES   MARK(4, 2), MARK(1244, 702)
+#define EDGES   MARK(4, 2), MARK(SCENE_WIDTH - 36, SCENE_HEIGHT - 18)
 
 static const struct scene_kind kinds[] = {
     {"type", 20000, 80, MARK(TYPE_X, 40), MARK(TYPE_X, 40), type_begin, type_step, NULL, 0, false},

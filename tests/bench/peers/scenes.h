@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the bench shows: pieces of desktop work, drawn into one sheet of 1280 x 720, one frame
- * at a time. */
+ * at a time. type, flip and photo also fit into 1024 x 768, for which programs define the size. */
 #ifndef BENCH_PEERS_SCENES_H
 #define BENCH_PEERS_SCENES_H
 
 #include "tests/bench/peers/paint.h"
 
+#ifndef SCENE_WIDTH
 #define SCENE_WIDTH  1280
 #define SCENE_HEIGHT 720
-#define SCENE_RECTS  8
+#endif
+#define SCENE_RECTS 8
 
 struct area {
     int x, y, width, height;
