@@ -64,9 +64,10 @@ class OurSystem:
 
     def __init__(self, streamer_options, environment=None, wrap=(), gateway_options=(), machine=None):
         """wrap: words in front of the streamer's command, such as ['perf', 'stat', '--'].
-        machine: a Machine of machine.py to show instead of what the options name."""
-        self.machine = machine
-        self.streamer_options, self.environment = list(streamer_options), environment
+        machine: a Machine of machine.py to show instead of what the options name. Without options (None) there is no streamer:
+        whoever asks for a pair of tokens plays it."""
+        self.machine, self.streamer = machine, None
+        self.streamer_options, self.environment = streamer_options, environment
         self.wrap, self.gateway_options = list(wrap), list(gateway_options)
         self.tickets, self.clients, self.status, self.count = {}, [], {}, 0
 
@@ -84,6 +85,11 @@ class OurSystem:
                                 f'--broker-socket={self.folder}/broker.sock', *self.gateway_options])
         self.port = int(self.gateway.wait_line('listening at').rsplit(' ', 1)[1])
         self.gateway.wait_line('main: ready')
+        if self.streamer_options is not None:
+            self._start_streamer()
+        return self
+
+    def _start_streamer(self):
         self.control = Line(f'{self.folder}/streamer.sock', self._from_streamer)
         fd = self.control.listener.fileno()
         self.streamer = Process([*self.wrap, f'{BUILD}/hostd/streamer/vedette-streamer', f'--control-fd={fd}',
@@ -94,12 +100,12 @@ class OurSystem:
         if self.machine:
             self.control.send({'type': 'display', 'kind': self.machine.display})
             wait_for(lambda: self.status.get('width', 0) > 0, what='a picture of the machine')
-        return self
 
     def __exit__(self, *_):
         for client in self.clients:
             client.end()
-        self.streamer.stop()
+        if self.streamer:
+            self.streamer.stop()
         self.gateway.stop()
         self.holder.__exit__()
 
@@ -138,10 +144,15 @@ class OurSystem:
             return self._connect()
         return {'user': 'bench'} if path == '/api/me' else {}
 
-    def _connect(self):
+    def pair(self):
+        """The name of a new stream, and the tokens for its two ends."""
         self.count += 1
         stream, ticket, uplink = f's-{self.count}', new_token(), new_token()
         self.tickets[('ticket', ticket)] = self.tickets[('uplink', uplink)] = stream
+        return stream, ticket, uplink
+
+    def _connect(self):
+        stream, ticket, uplink = self.pair()
         with open(f'{self.folder}/pki/ca.pem', encoding='ascii') as ca:
             self.control.send({'type': 'dial', 'stream': stream, 'url': f'wss://localhost:{self.port}/uplink',
                                'token': uplink, 'ca': ca.read()})

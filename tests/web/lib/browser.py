@@ -25,7 +25,7 @@ PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
 
 # The picture as it is presented: the canvas is drawn into another one, whose pixels can be read.
 READ_PICTURE = """(() => {
-  const from = document.querySelector('canvas.picture');
+  const from = CANVAS;
   const copy = document.createElement('canvas');
   [copy.width, copy.height] = [from.width, from.height];
   const context = copy.getContext('2d', {willReadFrequently: true});
@@ -270,8 +270,8 @@ class Page:
                   " document.querySelector('canvas.picture').width > 1 &&"
                   " document.querySelector('canvas.picture').dataset.frame !== undefined", seconds)
 
-    def picture(self):
-        got = self.value(READ_PICTURE)
+    def picture(self, canvas="document.querySelector('canvas.picture')"):
+        got = self.value(READ_PICTURE.replace('CANVAS', canvas))
         rgba = base64.b64decode(got['rgba'])
         pixels = bytearray(got['width'] * got['height'] * 3)
         for i in range(3):
