@@ -88,6 +88,15 @@ class Client:
             return None
         return sum(answer["ms"] for answer in answers), sum(answer["bitmaps"] for answer in answers)
 
+    def fit(self):
+        """A page with something above its canvas gets a larger window, so that everybody's whole picture is on the screen."""
+        for _ in range(3):
+            right, bottom = self.page.value("(({right, bottom}) => [Math.ceil(right), Math.ceil(bottom)])"
+                                            "(vedetteEye.canvas().getBoundingClientRect())")
+            if right <= self.page.width and bottom <= self.page.height:
+                return
+            self.page.resize(max(right, self.page.width), max(bottom, self.page.height))
+
     def focus(self):
         self.page.value(f"document.querySelector({json.dumps(self.system.focus)}).focus()")
 
@@ -112,6 +121,7 @@ class Session:
         stage = self._put("type", self.plan.warm_keys + self.plan.keys, keys=True)
         self.system.show(self.client.page)
         self._look(stage)
+        self.client.fit()
         report(self._keys(stage))
         self.resting = self._rest()
         report({"scene": "rest", **{f"{name}_ms_s": round(value * 1000, 3) for name, value in self.resting.items()}})
