@@ -24,13 +24,13 @@ FORWARD_ID = 1 << 30  # of requests whose answers nobody waits for
 class Plan:
     """What is played. A scene's first frames warm up whatever is compiled while it runs."""
     keys, warm_keys = 40, 5
-    scenes = {"flip": {"warm": 4, "count": 12, "slower": 100}, "photo": {"warm": 0, "count": 3, "slower": 100}}
+    scenes = {"flip": {"warm": 4, "count": 12, "slower": 100}, "photo": {"warm": 0, "count": 3, "slower": 150}}
     rest_s = 3
 
 
 class QuickPlan(Plan):
     keys, warm_keys = 8, 2
-    scenes = {"flip": {"warm": 1, "count": 3, "slower": 100}, "photo": {"warm": 0, "count": 1, "slower": 100}}
+    scenes = {"flip": {"warm": 1, "count": 3, "slower": 100}, "photo": {"warm": 0, "count": 1, "slower": 150}}
     rest_s = 1
 
 

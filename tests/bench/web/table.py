@@ -68,7 +68,7 @@ def _reached(results):
 
 NOTES = (
     "Ratios are ours ÷ theirs, of the medians; in brackets the lowest and the highest run. 1024×768, TLS 1.3 to Chromium everywhere.",
-    "Frames come 0.8 s (a page of text on 87 % of the screen) or 2 s (a photo on all of it) apart, so that everybody has "
+    "Frames come 0.8 s (a page of text on 87 % of the screen) or 2.5 s (a photo on all of it) apart, so that everybody has "
     "time for each; no figure says what happens when pictures come faster than a client decodes.",
     "CPU a frame is without what the same processes use while the picture rests, our own looking at the canvas included.",
     "By the page's own clock: what the handlers of socket messages and of loaded images take; what Chromium's compositor and its "
