@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,7 +18,8 @@
 
 #include "hostd/guest/uevent.h"
 
-#define OUTPUT_MAX 64
+#define OUTPUT_MAX    64
+#define TYPE_DELAY_MS "100" /* between characters: docs/DECISIONS.md */
 
 extern char **environ;
 
@@ -108,7 +111,7 @@ static int
 open_text(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SESSION_SOCKET};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd == -1) {
         return -errno;
@@ -124,13 +127,18 @@ open_text(void)
     return fd;
 }
 
-/* Keys that are held would make shortcuts of the text: xdotool lets go of them meanwhile. */
+/*
+ * Keys that are held would make shortcuts of the text: xdotool lets go of them meanwhile. It binds
+ * one spare key to a character at a time, and a program that looks that up a moment too late reads
+ * the next character twice.
+ */
 static void
 write_text(int fd)
 {
     char text[SESSION_TEXT_MAX + 1];
     char command[] = "xdotool", type[] = "type", clear[] = "--clearmodifiers", end[] = "--";
-    char *argv[] = {command, type, clear, end, text, NULL};
+    char delay[] = "--delay", milliseconds[] = TYPE_DELAY_MS;
+    char *argv[] = {command, type, clear, delay, milliseconds, end, text, NULL};
     ssize_t size = recv(fd, text, SESSION_TEXT_MAX, 0);
     int rc;
 
@@ -144,31 +152,49 @@ write_text(int fd)
     }
 }
 
+/* In a process of its own: a page of text takes its time, and the display must not wait for it. */
+static int
+start_writing(void)
+{
+    int fd = open_text();
+    pid_t parent = getpid();
+    pid_t child = fd < 0 ? -1 : fork();
+
+    if (child != 0) {
+        int rc = fd < 0 ? fd : child < 0 ? -errno : 0;
+
+        if (fd >= 0) {
+            close(fd);
+        }
+        return rc;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) {
+        _exit(0); /* it ended before it could be watched */
+    }
+    for (;;) {
+        write_text(fd);
+    }
+}
+
 int
 session_run(void)
 {
     int uevents = uevent_open();
-    int text = uevents < 0 ? -1 : open_text();
+    int writing = uevents < 0 ? 0 : start_writing();
 
     if (uevents < 0) {
         return uevents;
     }
-    if (text < 0) {
-        fprintf(stderr, "vedette-agent: takes no text: %s\n", strerror(-text));
+    if (writing < 0) {
+        fprintf(stderr, "vedette-agent: takes no text: %s\n", strerror(-writing));
     }
     apply_preferred();
     for (;;) {
-        struct pollfd fds[2] = {{.fd = uevents, .events = POLLIN},
-                                {.fd = text < 0 ? -1 : text, .events = POLLIN}};
+        struct pollfd p = {.fd = uevents, .events = POLLIN};
 
-        if (poll(fds, 2, -1) <= 0) {
-            continue;
-        }
-        if (fds[0].revents != 0 && (uevent_take(uevents) & UEVENT_DISPLAY) != 0) {
+        if (poll(&p, 1, -1) > 0 && (uevent_take(uevents) & UEVENT_DISPLAY) != 0) {
             apply_preferred();
-        }
-        if (fds[1].revents != 0) {
-            write_text(text);
         }
     }
 }
