@@ -9,10 +9,10 @@ import time
 FRAME, ACK, PING, PONG = 65, 66, 20, 21
 
 
-def message(payload, masked):
-    """A binary WebSocket message; a mask of zeros changes nothing."""
+def message(payload, masked, opcode=2):
+    """A WebSocket message, binary unless told otherwise; a mask of zeros changes nothing."""
     size, bit = len(payload), 0x80 if masked else 0
-    head = struct.pack('!BB', 0x82, bit | size) if size < 126 else struct.pack('!BBH', 0x82, bit | 126, size)
+    head = struct.pack('!BB', 0x80 | opcode, bit | size) if size < 126 else struct.pack('!BBH', 0x80 | opcode, bit | 126, size)
     return head + (b'\0\0\0\0' if masked else b'') + payload
 
 
@@ -64,10 +64,15 @@ class End:
                     self.data += part
         except (ssl.SSLWantReadError, BlockingIOError):
             pass
-        while self.heard and (payload := self._cut()) is not None:
-            self.heard(payload)
+        while self.heard and (found := self._cut()) is not None:
+            opcode, payload = found
+            if opcode == 9:  # the gateway asks whether we live
+                self.send(message(payload, self.masked, 10))
+            elif opcode == 2:
+                self.heard(payload)
 
     def _cut(self):
+        """(opcode, payload) of one whole message, or None."""
         if len(self.data) < 2:
             return None
         size, at = self.data[1] & 0x7f, 2
@@ -81,9 +86,9 @@ class End:
             (size,), at = struct.unpack_from('!Q', self.data, 2), 10
         if len(self.data) < at + size:
             return None
-        payload = bytes(self.data[at:at + size])
+        found = self.data[0] & 0x0f, bytes(self.data[at:at + size])
         del self.data[:at + size]
-        return payload
+        return found
 
 
 class Loop:
@@ -119,8 +124,12 @@ class Loop:
             if tick and now >= due:
                 tick()
                 due = max(due + every, now)
-            for key, events in self.selector.select(max(0, min(due if tick else end, end) - time.monotonic())):
-                if events & selectors.EVENT_WRITE:
-                    key.data.flush()
-                if events & selectors.EVENT_READ:
-                    key.data.read()
+            self.turn(max(0, min(due if tick else end, end) - time.monotonic()))
+
+    def turn(self, seconds=0):
+        """Whatever is ready now, or becomes so within seconds."""
+        for key, events in self.selector.select(seconds):
+            if events & selectors.EVENT_WRITE:
+                key.data.flush()
+            if events & selectors.EVENT_READ:
+                key.data.read()
