@@ -103,7 +103,7 @@ class Soak:
         stats = self.client.ask('stats')
         reconnects = sum(1 for event in self.client.events if event.get('state') == 'reconnecting')
         return {'seconds': round(seconds), **self.counts, 'reconnects': reconnects,
-                'digest_mismatches': stats.get('digest_mismatches'),
+                'digest_mismatches': stats.get('mismatches'),
                 'memory_kib': {name: value // 1024 for name, value in self.memory[-1].items()}}
 
     def run(self, seconds):
