@@ -311,6 +311,7 @@ def touch(tap, system, browser):
 def close_from_launcher(tap, system, page):
     page.open(f'https://localhost:{system.port}/')
     page.wait_text('Resume')
+    tap.equal(page.value("document.activeElement.className.includes('logoff')"), False, 'Enter resumes or does nothing')
     page.click('.logoff')
     page.wait("document.querySelector('.logoff').textContent.endsWith('?')")
     tap.equal(len(system.status()['sessions']), 1, 'the launcher asks once more before it closes a desktop')

@@ -84,7 +84,9 @@ export class Launcher {
       this.#say(_('There is no desktop for you. Please ask your administrator.'));
     }
     const again = [...this.list.querySelectorAll('button')].find((button) => button.dataset.pool === focused);
-    again?.focus({ preventScroll: true });
+    if (focused !== undefined) {
+      again?.focus({ preventScroll: true });
+    }
   }
 
   #card(pool, i) {
