@@ -62,7 +62,8 @@ def main():
         def figures():
             client.ask('tap a 5000')
             return system.ctl('session', 'show', system.status()['sessions'][0]['id'])['session']['figures']
-        shown = wait_for(figures, 30, 'the figures of the stream')
+        # The first ones may be from before anything was shown.
+        shown = wait_for(lambda: (now := figures()) and now['exact'] > 50 and now, 30, 'the figures of the stream')
         def notice():
             client.ask('state')
             return next((event for event in client.events if event.get('event') == 'notice'), None)
@@ -73,7 +74,7 @@ def main():
         come_back(client, line, lambda: line.do('drop'))
         told = wait_for(notice, 20, 'the message once more')
         tap.equal(told['kind'], 1, 'who reads it also when she comes back')
-        tap.equal((shown['width'], shown['height'], shown['exact'] > 50), (1024, 768, True), f'an administrator sees how the stream does: {shown}')
+        tap.equal((shown['width'], shown['height']), (1024, 768), f'an administrator sees how the stream does: {shown}')
     tap.done()
 
 
