@@ -55,6 +55,15 @@ stream_json(const struct broker_model *model, const struct broker_pools *pools,
     return json;
 }
 
+/* Of interest only when it starts, so that what the file says now is what counts. */
+static const char *
+clone_of(const struct broker_pools *pools, const struct store_desktop *row)
+{
+    const struct broker_pool *pool = broker_pools_find(pools, row->pool);
+
+    return pool != NULL && broker_pool_forks(pool) ? "fork" : "disk";
+}
+
 json_t *
 broker_desired(const struct broker_model *model, const struct broker_pools *pools, const char *host,
                const char *ca_pem, int64_t now_ms)
@@ -81,6 +90,7 @@ broker_desired(const struct broker_model *model, const struct broker_pools *pool
         json_object_set_new(json, "memory_mb", json_integer(row->memory_mb));
         json_object_set_new(json, "accel", json_string(row->accel_any ? "any" : "kvm"));
         json_object_set_new(json, "display", json_string(broker_display_name(row->display)));
+        json_object_set_new(json, "clone", json_string(clone_of(pools, row)));
         json_object_set_new(json, "state", json_string(row->gone ? "gone" : "running"));
         json_object_set_new(json, "stream", stream_json(model, pools, desktop, ca_pem, now_ms));
         json_array_append_new(list, json);

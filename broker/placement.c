@@ -103,11 +103,11 @@ host_passes(const struct broker_host *host, const struct broker_pool *pool, unsi
     } else if (pool->cpu > host->cpus) {
         refuse(refusals, host, BROKER_RULE_CPU, "CPU=%u is more than the %u of the host", pool->cpu,
                host->cpus);
-    } else if (load->cpu + pool->cpu > (uint64_t)host->cpus * BROKER_OVERCOMMIT_CPU) {
+    } else if (load->cpu + pool->cpu > (uint64_t)host->cpus * pool->overcommit) {
         refuse(refusals, host, BROKER_RULE_CPU,
                "%" G_GUINT64_FORMAT " virtual processors are given, CPU=%u more exceed %u for each "
                "of %u",
-               load->cpu, pool->cpu, BROKER_OVERCOMMIT_CPU, host->cpus);
+               load->cpu, pool->cpu, pool->overcommit, host->cpus);
     } else if (pool->memory_mb > left) {
         refuse(refusals, host, BROKER_RULE_MEMORY,
                "Memory=%uM is wanted, %" G_GUINT64_FORMAT "M are left of %uM", pool->memory_mb,

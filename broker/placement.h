@@ -7,7 +7,6 @@
 #include "broker/model.h"
 #include "broker/pool.h"
 
-#define BROKER_OVERCOMMIT_CPU 8u   /* virtual processors for one real */
 #define BROKER_RESERVED_MB    256u /* of a host's memory that desktops never get */
 #define BROKER_PLACEMENT_TEXT 400u /* bytes, the final zero included */
 

@@ -51,6 +51,13 @@ broker_pool_spares(const struct broker_pool *pool, int64_t now_ms)
     return broker_schedule_running(pool->schedules, pool->spares_running, now_ms);
 }
 
+bool
+broker_pool_forks(const struct broker_pool *pool)
+{
+    return pool->clone != BROKER_CLONE_DISK &&
+           (pool->display == BROKER_DISPLAY_AUTO || pool->display == BROKER_DISPLAY_DBUS);
+}
+
 const char *
 broker_display_name(unsigned display)
 {
@@ -72,6 +79,7 @@ broker_pool_new(const char *name, const char *path)
     pool->deny = g_ptr_array_new_with_free_func(g_free);
     pool->schedules = g_ptr_array_new_with_free_func(broker_schedule_free);
     pool->cpu = 2;
+    pool->overcommit = BROKER_OVERCOMMIT_CPU;
     pool->memory_mb = 2048;
     pool->restrain_count = 3;
     pool->restrain_ms = INT64_C(10) * 60 * 1000;

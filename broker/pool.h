@@ -8,6 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define BROKER_OVERCOMMIT_CPU 8u /* unless a pool says otherwise */
+
+/* How a desktop comes to be. */
+enum broker_clone {
+    BROKER_CLONE_AUTO, /* forked where that is possible */
+    BROKER_CLONE_FORK, /* forked, and a file that rules it out is a mistake */
+    BROKER_CLONE_DISK, /* booted from a copy of the image's disk */
+};
+
 /* How a machine is shown; in the store as a number, so new ones are only added. */
 enum broker_display {
     BROKER_DISPLAY_AUTO,  /* what a host takes for the best */
@@ -30,6 +39,8 @@ struct broker_pool {
     unsigned memory_mb;
     bool accel_any;          /* false: only a host with a real KVM */
     unsigned display;        /* enum broker_display */
+    unsigned clone;          /* enum broker_clone */
+    unsigned overcommit;     /* virtual processors that a host gives for one real */
     unsigned spares_running; /* desktops kept ready beyond the assigned ones */
     GPtrArray *schedules;    /* struct broker_schedule *: other numbers at some hours */
     unsigned restrain_count; /* so many failures ... */
@@ -49,6 +60,9 @@ const struct broker_pool *broker_pools_find(const struct broker_pools *pools, co
 
 /* How many spares it wants at this time of the local clock. */
 unsigned broker_pool_spares(const struct broker_pool *pool, int64_t now_ms);
+
+/* Whether its desktops are forked from a template, as far as the file decides. */
+bool broker_pool_forks(const struct broker_pool *pool);
 
 /* As in pool files and in desired messages. */
 const char *broker_display_name(unsigned display);

@@ -48,6 +48,8 @@ static const char *const accel_words[] = {"kvm", "any", NULL}; /* index is the v
 
 static const char *const display_words[] = {"auto", "dbus", "spice", "qxl", NULL}; /* enum */
 
+static const char *const clone_words[] = {"auto", "fork", "disk", NULL}; /* enum */
+
 #define FIELD(member) offsetof(struct broker_pool, member)
 #define NO_FIELD      SIZE_MAX
 
@@ -65,15 +67,18 @@ static const struct key keys[] = {
     {"Machine", "Memory", VALUE_MEMORY, false, FIELD(memory_mb), 64, 1048576, NULL, NULL},
     {"Machine", "Accel", VALUE_WORD, false, FIELD(accel_any), 0, 0, accel_words, NULL},
     {"Machine", "Display", VALUE_CHOICE, false, FIELD(display), 0, 0, display_words, NULL},
+    {"Machine", "Clone", VALUE_CHOICE, false, FIELD(clone), 0, 0, clone_words, NULL},
     {"Spares", "Running", VALUE_NUMBER, false, FIELD(spares_running), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
+    {"Placement", "Overcommit", VALUE_NUMBER, false, FIELD(overcommit), 1, 64, NULL, NULL},
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
      NULL, NULL},
     {"Session", "Absolute", VALUE_LIMIT, false, FIELD(absolute_ms), 60000, 30 * DAY_MS, NULL, NULL},
     {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},
 };
 
-static const char *const section_names[] = {"Pool", "Image", "Machine", "Spares", "Session", NULL};
+static const char *const section_names[] = {"Pool",      "Image",   "Machine", "Spares",
+                                            "Placement", "Session", NULL};
 
 struct parse {
     struct broker_pool *pool;
@@ -416,6 +421,11 @@ check_whole(struct parse *parse)
             parse->pool->spares_running > parse->pool->max) {
             report(parse, parse->seen[i], "Running=%u is more than Max=%u",
                    parse->pool->spares_running, parse->pool->max);
+        }
+        if (parse->seen[i] != 0 && keys[i].offset == FIELD(clone) &&
+            parse->pool->clone == BROKER_CLONE_FORK && !broker_pool_forks(parse->pool)) {
+            report(parse, parse->seen[i],
+                   "Clone=fork needs Display=dbus: what SPICE shows cannot be forked");
         }
     }
 }

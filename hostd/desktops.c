@@ -2,19 +2,27 @@
 #include "hostd/desktops.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "hostd/kvm/spec.h"
 #include "hostd/streamers.h"
+#include "hostd/want.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
-#define MAX_SLOT   65535
-#define MAX_STATM  256u
+#define MAX_SLOT 65535
+/* A start keeps a processor busy: more at once only make all of them late. */
+#define STARTS_PER_CPU 2
+#define MAX_STATM      256u
+/*
+ * Per cent of a fork's memory that is kept free for it. An idle one takes under 12, one that is
+ * worked in 15 to 30 of a gigabyte; what it takes beyond that is measured and no longer free.
+ */
+#define FORK_SHARE 30u
 #define BYTES_MIB  (1024u * 1024u)
-#define NAME_CHARS "._-" G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS
 
 struct desktop {
     struct hostd_desktops *owner;
@@ -23,6 +31,8 @@ struct desktop {
     struct hostd_streamer *streamer;
     json_t *stream;      /* what the broker wants streamed, JSON null for nothing; NULL: unheard */
     json_t *last_wanted; /* for a desktop without a machine: what the order said */
+    bool waiting;        /* without a machine, but it will have one */
+    bool noted;          /* whether it could be forked was told to its template */
     bool wanted;         /* named by the list that is being applied */
     bool refused_epoch;  /* a lower epoch was refused and that was said */
 };
@@ -30,17 +40,14 @@ struct desktop {
 struct hostd_desktops {
     const struct kvm_environment *environment;
     struct hostd_images *images;
+    struct hostd_templates *templates;
     hostd_desktops_changed_fn changed;
     void *user_data;
     GHashTable *all; /* id -> struct desktop, owned */
     json_t *list;    /* the last one that was applied, or NULL */
-};
-
-/* One entry of the list, checked. Strings are borrowed from the message. */
-struct want {
-    struct kvm_order order;
-    bool gone, polite;
-    const json_t *stream;
+    bool waiting;    /* something of it has to wait */
+    guint again;
+    unsigned max_starting;
 };
 
 static void
@@ -82,12 +89,45 @@ match_streamer(struct desktop *desktop)
     }
 }
 
+static gboolean
+on_apply_again(gpointer user_data)
+{
+    struct hostd_desktops *desktops = user_data;
+
+    desktops->again = 0;
+    hostd_desktops_apply_again(desktops);
+    return G_SOURCE_REMOVE;
+}
+
+/* One that was starting does so no more: the next one may. */
+static void
+start_waiting(struct hostd_desktops *desktops)
+{
+    if (desktops->waiting && desktops->again == 0) {
+        desktops->again = g_idle_add(on_apply_again, desktops);
+    }
+}
+
+/* Its template learns whether it is good for something. */
+static void
+note_fork(struct desktop *desktop)
+{
+    const struct kvm_record *record = kvm_machine_record(desktop->machine);
+
+    if (record->forked && !desktop->noted && (record->ready || record->stage == KVM_STAGE_FAILED)) {
+        desktop->noted = true;
+        hostd_templates_note(desktop->owner->templates, record, record->ready);
+    }
+}
+
 static void
 on_machine_changed(struct kvm_machine *machine G_GNUC_UNUSED, void *user_data)
 {
     struct desktop *desktop = user_data;
 
     match_streamer(desktop);
+    note_fork(desktop);
+    start_waiting(desktop->owner);
     desktop->owner->changed(desktop->owner->user_data);
 }
 
@@ -134,12 +174,15 @@ adopt_all(struct hostd_desktops *desktops)
 
 struct hostd_desktops *
 hostd_desktops_new(const struct kvm_environment *environment, struct hostd_images *images,
-                   hostd_desktops_changed_fn changed, void *user_data)
+                   struct hostd_templates *templates, hostd_desktops_changed_fn changed,
+                   void *user_data)
 {
     struct hostd_desktops *desktops = g_new0(struct hostd_desktops, 1);
 
     desktops->environment = environment;
     desktops->images = images;
+    desktops->templates = templates;
+    desktops->max_starting = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * STARTS_PER_CPU;
     desktops->changed = changed;
     desktops->user_data = user_data;
     desktops->all = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
@@ -151,52 +194,13 @@ void
 hostd_desktops_free(struct hostd_desktops *desktops)
 {
     if (desktops != NULL) {
+        if (desktops->again != 0) {
+            g_source_remove(desktops->again);
+        }
         g_hash_table_unref(desktops->all);
         json_decref(desktops->list);
         g_free(desktops);
     }
-}
-
-static bool
-name_is_good(const char *name)
-{
-    return name != NULL && g_ascii_isalnum(name[0]) && strlen(name) <= 64 &&
-           strspn(name, NAME_CHARS) == strlen(name);
-}
-
-/* Reads one entry; false when a field is missing or out of range. */
-static bool
-read_want(const json_t *entry, struct want *ret_want)
-{
-    const char *state, *accel;
-    json_int_t epoch;
-    int slot, revision, cpu, memory_mb;
-    struct want want = {.stream = json_object_get(entry, "stream"),
-                        .polite = json_is_true(json_object_get(entry, "polite"))};
-
-    if (json_unpack((json_t *)(uintptr_t)entry,
-                    "{s:s, s:i, s:s, s:s, s:i, s:I, s:i, s:i, s:s, s:s}", "id", &want.order.id,
-                    "slot", &slot, "pool", &want.order.pool, "image", &want.order.image, "revision",
-                    &revision, "epoch", &epoch, "cpu", &cpu, "memory_mb", &memory_mb, "accel",
-                    &accel, "state", &state) < 0 ||
-        !kvm_spec_name_is_good(want.order.id) || !name_is_good(want.order.pool) ||
-        !name_is_good(want.order.image) || slot < 0 || slot > MAX_SLOT || revision < 1 ||
-        epoch < 0 || cpu < 1 || memory_mb < 1) {
-        return false;
-    }
-    want.order.slot = (unsigned)slot;
-    want.order.revision = (unsigned)revision;
-    want.order.epoch = (uint64_t)epoch;
-    want.order.cpu = (unsigned)cpu;
-    want.order.memory_mb = (unsigned)memory_mb;
-    if (!kvm_display_parse(json_string_value(json_object_get(entry, "display")),
-                           &want.order.display)) {
-        return false;
-    }
-    want.order.want_kvm = strcmp(accel, "any") != 0;
-    want.gone = strcmp(state, "gone") == 0;
-    *ret_want = want;
-    return want.gone || strcmp(state, "running") == 0;
 }
 
 /* Another desktop whose machine has this slot's user, or NULL. */
@@ -239,10 +243,9 @@ start_desktop(struct hostd_desktops *desktops, struct desktop *desktop, struct k
         refused = g_strdup_printf("the image wants %u MiB of memory at least, the pool gives %u",
                                   image->manifest->memory_min_mb, order->memory_mb);
     }
-    if (image != NULL) {
-        order->files = image->files;
-    }
     order->refused = refused;
+    desktop->waiting = false;
+    desktop->noted = false;
     desktop->machine = kvm_machine_start(desktops->environment, order, on_machine_changed, desktop);
     match_streamer(desktop);
     desktops->changed(desktops->user_data);
@@ -270,20 +273,66 @@ start_anew(struct hostd_desktops *desktops, struct desktop *desktop, struct kvm_
     start_desktop(desktops, desktop, order);
 }
 
-/* A new desktop that has to wait until its image was checked; the list is applied again then. */
-static bool
-has_to_wait(struct hostd_desktops *desktops, const struct kvm_order *order)
+static unsigned
+count_starting(const struct hostd_desktops *desktops)
 {
-    enum hostd_image_check check =
-        hostd_images_find(desktops->images, order->image, order->revision) == NULL
-            ? HOSTD_IMAGE_DAMAGED
-            : hostd_images_check(desktops->images, order->image, order->revision);
+    GHashTableIter iter;
+    gpointer value;
+    unsigned count = 0;
 
-    return check == HOSTD_IMAGE_CHECKING;
+    g_hash_table_iter_init(&iter, desktops->all);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct desktop *desktop = value;
+
+        count +=
+            desktop->machine != NULL && kvm_machine_state(desktop->machine) == KVM_STATE_STARTING;
+    }
+    return count;
+}
+
+/*
+ * A new desktop that has to wait: for its image to be checked, for its template, or because as many
+ * as this host can start at once are starting. The list is applied again then. Completes the order.
+ */
+static bool
+has_to_wait(struct hostd_desktops *desktops, struct hostd_want *want)
+{
+    struct kvm_order *order = &want->order;
+    const struct hostd_image *image =
+        hostd_images_find(desktops->images, order->image, order->revision);
+    const char *text;
+
+    if (image == NULL) {
+        return false;
+    }
+    if (hostd_images_check(desktops->images, order->image, order->revision) ==
+        HOSTD_IMAGE_CHECKING) {
+        return true;
+    }
+    order->files = image->files;
+    if (want->fork && image->check == HOSTD_IMAGE_SOUND &&
+        order->memory_mb >= image->manifest->memory_min_mb &&
+        !(order->want_kvm && desktops->environment->accel != KVM_ACCEL_KVM) &&
+        hostd_templates_find(desktops->templates, order, &order->fork, &text) == HOSTD_FORK_WAIT) {
+        return true;
+    }
+    return count_starting(desktops) >= desktops->max_starting;
 }
 
 static void
-apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struct want *want)
+remember_waiting(struct desktop *desktop, const json_t *entry)
+{
+    desktop->owner->waiting = true;
+    if (!desktop->waiting) {
+        desktop->waiting = true;
+        json_decref(desktop->last_wanted);
+        desktop->last_wanted = json_deep_copy(entry);
+        desktop->owner->changed(desktop->owner->user_data);
+    }
+}
+
+static void
+apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struct hostd_want *want)
 {
     uint64_t before = kvm_machine_record(desktop->machine)->epoch;
     enum kvm_state state = kvm_machine_state(desktop->machine);
@@ -301,7 +350,8 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
     anew = !want->gone && want->order.epoch > before &&
            !kvm_machine_has_process(desktop->machine) &&
            (state == KVM_STATE_GONE || state == KVM_STATE_FAILED);
-    if (anew && has_to_wait(desktops, &want->order)) {
+    if (anew && has_to_wait(desktops, want)) {
+        desktops->waiting = true;
         return;
     }
     if (!kvm_machine_raise_epoch(desktop->machine, want->order.epoch)) {
@@ -322,10 +372,10 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
 static void
 apply_one(struct hostd_desktops *desktops, const json_t *entry)
 {
-    struct want want;
+    struct hostd_want want;
     struct desktop *desktop;
 
-    if (!read_want(entry, &want)) {
+    if (!hostd_want_read(entry, &want)) {
         vd_warning("hostd", "skipping an order that makes no sense");
         return;
     }
@@ -335,19 +385,20 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
                    HOSTD_MAX_DESKTOPS);
         return;
     }
-    if (desktop == NULL && !want.gone && has_to_wait(desktops, &want.order)) {
-        return;
-    }
     if (desktop == NULL) {
         desktop = add_desktop(desktops, want.order.id);
     }
     desktop->wanted = true;
     if (desktop->machine != NULL) {
         apply_to_machine(desktops, desktop, &want);
+    } else if (!want.gone && has_to_wait(desktops, &want)) {
+        remember_waiting(desktop, entry);
     } else if (!want.gone) {
         start_desktop(desktops, desktop, &want.order);
         remember_stream(desktop, want.stream);
-    } else if (desktop->last_wanted == NULL) {
+    } else if (desktop->last_wanted == NULL || desktop->waiting) {
+        desktop->waiting = false;
+        json_decref(desktop->last_wanted);
         desktop->last_wanted = json_deep_copy(entry); /* never here: that is as good as gone */
         desktops->changed(desktops->user_data);
     }
@@ -394,6 +445,7 @@ hostd_desktops_apply(struct hostd_desktops *desktops, json_t *wanted)
     json_incref(wanted);
     json_decref(desktops->list);
     desktops->list = wanted;
+    desktops->waiting = false;
 
     g_hash_table_iter_init(&iter, desktops->all);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -429,6 +481,9 @@ hostd_desktops_tend(struct hostd_desktops *desktops)
 
         if (desktop->machine != NULL) {
             kvm_machine_tend(desktop->machine);
+            if (kvm_machine_record(desktop->machine)->forked) {
+                hostd_templates_touch(desktops->templates, kvm_machine_record(desktop->machine));
+            }
             match_streamer(desktop);
         }
     }
@@ -472,11 +527,12 @@ report_unseen(const struct desktop *desktop)
 {
     const json_t *order = desktop->last_wanted;
 
-    return json_pack("{s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:i, s:s, s:n}", "id", desktop->id,
-                     "pool", json_object_get(order, "pool"), "image",
-                     json_object_get(order, "image"), "revision",
-                     json_object_get(order, "revision"), "epoch", json_object_get(order, "epoch"),
-                     "state", "gone", "text", "", "since_ms", 0, "accel", "tcg", "stream");
+    return json_pack(
+        "{s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:i, s:s, s:n}", "id", desktop->id, "pool",
+        json_object_get(order, "pool"), "image", json_object_get(order, "image"), "revision",
+        json_object_get(order, "revision"), "epoch", json_object_get(order, "epoch"), "state",
+        desktop->waiting ? "starting" : "gone", "text",
+        desktop->waiting ? "waits for its turn" : "", "since_ms", 0, "accel", "tcg", "stream");
 }
 
 json_t *
@@ -498,24 +554,23 @@ hostd_desktops_report(const struct hostd_desktops *desktops)
     return all;
 }
 
+/* Memory that is its own: what it shares with its template is not counted for a fork. */
 static unsigned
-touched_mb(pid_t pid)
+touched_mb(pid_t pid, bool forked)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/statm", (int)pid);
-    unsigned long pages = 0;
+    unsigned long size_pages = 0, resident = 0, shared = 0;
     char *text = NULL;
-    char *resident;
     size_t size;
 
     if (vd_file_read(path, MAX_STATM, &text, &size) < 0) {
         return 0;
     }
-    resident = strchr(text, ' ');
-    if (resident != NULL) {
-        pages = strtoul(resident, NULL, 10);
+    if (sscanf(text, "%lu %lu %lu", &size_pages, &resident, &shared) == 3 && forked) {
+        resident -= MIN(resident, shared);
     }
     free(text);
-    return (unsigned)(pages * (unsigned long)sysconf(_SC_PAGESIZE) / BYTES_MIB);
+    return (unsigned)(resident * (unsigned long)sysconf(_SC_PAGESIZE) / BYTES_MIB);
 }
 
 unsigned
@@ -532,9 +587,12 @@ hostd_desktops_promised_mb(const struct hostd_desktops *desktops)
             desktop->machine == NULL ? NULL : kvm_machine_record(desktop->machine);
 
         if (record != NULL && (record->stage == KVM_STAGE_PREPARED || record->process.pid != 0)) {
-            unsigned touched = record->process.pid == 0 ? 0 : touched_mb(record->process.pid);
+            unsigned touched =
+                record->process.pid == 0 ? 0 : touched_mb(record->process.pid, record->forked);
+            unsigned promise =
+                record->forked ? record->memory_mb * FORK_SHARE / 100 : record->memory_mb;
 
-            promised += record->memory_mb > touched ? record->memory_mb - touched : 0;
+            promised += promise > touched ? promise - touched : 0;
         }
     }
     return promised;

@@ -14,6 +14,7 @@
 
 #include "hostd/images.h"
 #include "hostd/kvm/machine.h"
+#include "hostd/templates.h"
 
 #define HOSTD_MAX_DESKTOPS 1024u
 
@@ -23,19 +24,20 @@ struct hostd_desktops;
 typedef void (*hostd_desktops_changed_fn)(void *user_data);
 
 /*
- * Adopts what runs and removes folders in which nothing was ever started. environment and images
- * are borrowed. Never NULL.
+ * Adopts what runs and removes folders in which nothing was ever started. environment, images and
+ * templates are borrowed. Never NULL.
  */
 struct hostd_desktops *hostd_desktops_new(const struct kvm_environment *environment,
                                           struct hostd_images *images,
+                                          struct hostd_templates *templates,
                                           hostd_desktops_changed_fn changed, void *user_data);
 /* Lets go of everything; machines and streamers run on. Accepts NULL. */
 void hostd_desktops_free(struct hostd_desktops *desktops);
 
 /*
  * Applies the "desktops" array of a desired message; an entry that makes no sense is skipped, one
- * whose image has not been checked yet waits. A reference to the array is kept, for
- * hostd_desktops_apply_again() when a check has ended.
+ * whose image has not been checked or whose template is not made yet waits. A reference to the
+ * array is kept, for hostd_desktops_apply_again() when a check has ended.
  */
 void hostd_desktops_apply(struct hostd_desktops *desktops, json_t *wanted);
 void hostd_desktops_apply_again(struct hostd_desktops *desktops);

@@ -3,10 +3,12 @@
 
 #include <glib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "hostd/desktops.h"
 #include "hostd/images.h"
 #include "hostd/report.h"
+#include "hostd/templates.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -24,12 +26,13 @@ struct hostd {
     const struct kvm_probe *probe;
     char *state, *desktops_folder, *boot_id, *disk_tool;
     struct hostd_images *images;
+    struct hostd_templates *templates;
     struct hostd_desktops *desktops;
     struct hostd_uplink *uplink;
     uint64_t seq;
     int64_t started_us;
     unsigned ticks;
-    guint report, tend;
+    guint report, tend, apply;
 };
 
 static gboolean
@@ -47,8 +50,9 @@ send_report(gpointer user_data)
         hostd->report = g_timeout_add(SETTLE_RETRY_MS, send_report, hostd);
         return G_SOURCE_REMOVE;
     }
-    hostd_uplink_send(hostd->uplink, hostd_report_observed(++hostd->seq, hostd->desktops,
-                                                           hostd->images, hostd->state));
+    hostd_uplink_send(hostd->uplink,
+                      hostd_report_observed(++hostd->seq, hostd->desktops, hostd->images,
+                                            hostd->templates, hostd->state));
     return G_SOURCE_REMOVE;
 }
 
@@ -72,12 +76,35 @@ on_image_checked(void *user_data)
 }
 
 static gboolean
+apply_again(gpointer user_data)
+{
+    struct hostd *hostd = user_data;
+
+    hostd->apply = 0;
+    hostd_desktops_apply_again(hostd->desktops);
+    on_changed(hostd);
+    return G_SOURCE_REMOVE;
+}
+
+/* Not at once: the news may come while a list is being applied. */
+static void
+on_template_changed(void *user_data)
+{
+    struct hostd *hostd = user_data;
+
+    if (hostd->apply == 0) {
+        hostd->apply = g_idle_add(apply_again, hostd);
+    }
+}
+
+static gboolean
 on_tend(gpointer user_data)
 {
     struct hostd *hostd = user_data;
 
     hostd->ticks++;
     hostd_desktops_tend(hostd->desktops);
+    hostd_templates_tend(hostd->templates);
     if (hostd->ticks % SCAN_EVERY == 0 && hostd_images_scan(hostd->images)) {
         on_changed(hostd);
     }
@@ -126,6 +153,19 @@ find_disk_tool(const char *engine)
     return g_strdup(g_file_test(beside, G_FILE_TEST_IS_EXECUTABLE) ? beside : DISK_TOOL);
 }
 
+/* Another program of that name has another size or time: what it froze only it can wake. */
+static char *
+describe_engine(const char *engine)
+{
+    struct stat status;
+
+    if (stat(engine, &status) < 0) {
+        return g_strdup(engine);
+    }
+    return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, engine,
+                           (gint64)status.st_size, (gint64)status.st_mtime);
+}
+
 struct hostd *
 hostd_new(const struct hostd_options *options, struct vd_launch *launch,
           const struct kvm_probe *probe)
@@ -137,6 +177,8 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
                                           .name = options->name,
                                           .renew_s = options->renew_s,
                                           .join_fd = options->join_fd};
+    g_autofree char *templates_folder = g_build_filename(options->state, "templates", NULL);
+    g_autofree char *engine = describe_engine(options->engine);
     int result;
 
     hostd->probe = probe;
@@ -164,7 +206,10 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
     hostd->started_us = vd_monotonic_us();
     hostd->images = hostd_images_new(options->images, on_image_checked, hostd);
     (void)hostd_images_scan(hostd->images); /* the first report brings all there is */
-    hostd->desktops = hostd_desktops_new(&hostd->environment, hostd->images, on_changed, hostd);
+    hostd->templates = hostd_templates_new(&hostd->environment, hostd->images, templates_folder,
+                                           engine, on_template_changed, hostd);
+    hostd->desktops =
+        hostd_desktops_new(&hostd->environment, hostd->images, hostd->templates, on_changed, hostd);
     hostd->uplink = hostd_uplink_new(&uplink, &uplink_events, hostd);
     hostd->tend = g_timeout_add(TEND_MS, on_tend, hostd);
     return hostd;
@@ -181,7 +226,11 @@ hostd_free(struct hostd *hostd)
         g_source_remove(hostd->report);
     }
     hostd_uplink_free(hostd->uplink);
+    if (hostd->apply != 0) {
+        g_source_remove(hostd->apply);
+    }
     hostd_desktops_free(hostd->desktops);
+    hostd_templates_free(hostd->templates);
     hostd_images_free(hostd->images);
     g_free(hostd->state);
     g_free(hostd->desktops_folder);

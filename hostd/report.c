@@ -98,14 +98,20 @@ find_trouble(const char *state_folder)
 
 json_t *
 hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
-                      const struct hostd_images *images, const char *state_folder)
+                      const struct hostd_images *images, const struct hostd_templates *templates,
+                      const char *state_folder)
 {
     unsigned available = memory_mb("MemAvailable:");
     unsigned spoken_for = hostd_desktops_promised_mb(desktops) + RESERVE_MB;
     const char *trouble = find_trouble(state_folder);
 
-    return json_pack("{s:s, s:I, s:i, s:s, s:o, s:o}", "type", "observed", "seq", (json_int_t)seq,
-                     "memory_free_mb", (int)(available > spoken_for ? available - spoken_for : 0),
-                     "text", trouble == NULL ? "" : trouble, "desktops",
-                     hostd_desktops_report(desktops), "images", report_images(images));
+    if (trouble == NULL) {
+        trouble = hostd_templates_trouble(templates);
+    }
+
+    return json_pack(
+        "{s:s, s:I, s:i, s:s, s:o, s:o, s:o}", "type", "observed", "seq", (json_int_t)seq,
+        "memory_free_mb", (int)(available > spoken_for ? available - spoken_for : 0), "text",
+        trouble == NULL ? "" : trouble, "desktops", hostd_desktops_report(desktops), "images",
+        report_images(images), "templates", hostd_templates_report(templates));
 }

@@ -4,6 +4,7 @@
  * vedette-agent: the host's ear inside a desktop. As a system service it speaks on the agent's port
  * and says ready when the session has left its mark in /run/vedette; with --session, started by
  * that session, it keeps the display at the size that the host asks for and writes the host's text.
+ * In a fork it makes the guest somebody of its own.
  */
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostd/guest/identity.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/session.h"
 
@@ -28,19 +30,32 @@ extern char **environ;
 
 /* The host's wish to switch off goes through the guest's own way of doing so. */
 static void
-on_message(void *data, const char *type, const char *text)
+power_off(void)
 {
     char command[] = "systemctl", verb[] = "poweroff";
     char *argv[] = {command, verb, NULL};
     pid_t pid;
 
-    (void)data;
-    if (strcmp(type, "text") == 0 && !session_type(text)) {
-        fprintf(stderr, "vedette-agent: no session takes text\n");
-    }
-    if (strcmp(type, "poweroff") == 0 &&
-        posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
+    if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
         fprintf(stderr, "vedette-agent: cannot run systemctl\n");
+    }
+}
+
+static void
+on_message(void *data, const char *type, const char *line, size_t size)
+{
+    struct guest_port **port = data;
+    char text[GUEST_PORT_TEXT_MAX];
+    char answer[GUEST_PORT_LINE_MAX];
+
+    if (strcmp(type, "text") == 0 &&
+        (!guest_port_parse_text(line, size, text) || !session_type(text))) {
+        fprintf(stderr, "vedette-agent: no session takes text\n");
+    } else if (strcmp(type, "poweroff") == 0) {
+        power_off();
+    } else if (strcmp(type, "identity") == 0) {
+        identity_take(line, size, answer);
+        guest_port_say(*port, answer);
     }
 }
 
@@ -70,10 +85,11 @@ watch_mark(void)
 static int
 serve(void)
 {
-    struct guest_port *port = guest_port_new(on_message, NULL);
+    static struct guest_port *port;
     int watch = watch_mark();
     char events[4096];
 
+    port = guest_port_new(on_message, &port);
     if (port == NULL || watch < 0) {
         guest_port_free(port);
         return watch < 0 ? watch : -ENOMEM;

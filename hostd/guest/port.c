@@ -99,6 +99,14 @@ send_line(struct guest_port *port, const char *line)
     } while (n == -1 && errno == EINTR);
 }
 
+void
+guest_port_say(struct guest_port *port, const char *line)
+{
+    if (port->connected) {
+        send_line(port, line);
+    }
+}
+
 static void
 say_ready(struct guest_port *port)
 {
@@ -148,9 +156,8 @@ skip_blank(const char *line, size_t size, size_t *at)
     }
 }
 
-/* Copies the string that is the value of a member; room bytes, terminator included. */
-static bool
-find_string(const char *line, size_t size, const char *wanted, char *value, size_t room)
+bool
+guest_port_parse_member(const char *line, size_t size, const char *wanted, char *value, size_t room)
 {
     char key[GUEST_PORT_TYPE_MAX];
     size_t at = 0;
@@ -189,7 +196,7 @@ bool
 guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_MAX])
 {
     char value[GUEST_PORT_TYPE_MAX];
-    bool found = find_string(line, size, "type", value, sizeof(value));
+    bool found = guest_port_parse_member(line, size, "type", value, sizeof(value));
 
     if (found) {
         memcpy(type, value, sizeof(value));
@@ -203,24 +210,35 @@ digit_value(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+int
+guest_port_parse_hex(const char *digits, unsigned char *bytes, size_t room)
+{
+    size_t used = 0;
+
+    for (; digits[0] != '\0'; digits += 2) {
+        int high = digit_value(digits[0]);
+        int low = digit_value(digits[1]);
+
+        if (high < 0 || low < 0 || used == room) {
+            return -1;
+        }
+        bytes[used++] = (unsigned char)(high << 4 | low);
+    }
+    return (int)used;
+}
+
 bool
 guest_port_parse_text(const char *line, size_t size, char text[GUEST_PORT_TEXT_MAX])
 {
     char digits[2 * GUEST_PORT_TEXT_MAX];
-    size_t used = 0;
-    size_t i;
+    int used;
 
-    if (!find_string(line, size, "utf8", digits, sizeof(digits))) {
+    if (!guest_port_parse_member(line, size, "utf8", digits, sizeof(digits))) {
         return false;
     }
-    for (i = 0; digits[i] != '\0'; i += 2) {
-        int high = digit_value(digits[i]);
-        int low = digit_value(digits[i + 1]);
-
-        if (high < 0 || low < 0 || high + low == 0 || used + 1 == GUEST_PORT_TEXT_MAX) {
-            return false;
-        }
-        text[used++] = (char)(high << 4 | low);
+    used = guest_port_parse_hex(digits, (unsigned char *)text, GUEST_PORT_TEXT_MAX - 1);
+    if (used < 0 || memchr(text, '\0', (size_t)used) != NULL) {
+        return false;
     }
     text[used] = '\0';
     return true;
@@ -230,7 +248,6 @@ static void
 take_line(struct guest_port *port, const char *line, size_t size)
 {
     char type[GUEST_PORT_TYPE_MAX];
-    char text[GUEST_PORT_TEXT_MAX];
 
     if (!guest_port_parse_type(line, size, type)) {
         return;
@@ -239,10 +256,7 @@ take_line(struct guest_port *port, const char *line, size_t size)
         send_line(port, port->ready ? "{\"type\":\"pong\",\"ready\":true}\n"
                                     : "{\"type\":\"pong\",\"ready\":false}\n");
     } else if (port->handler != NULL) {
-        if (!guest_port_parse_text(line, size, text)) {
-            text[0] = '\0';
-        }
-        port->handler(port->data, type, text);
+        port->handler(port->data, type, line, size);
     }
 }
 
@@ -274,7 +288,8 @@ note_connection(struct guest_port *port, bool connected)
     port->used = 0;
     port->skipping = false;
     if (connected) {
-        send_line(port, "{\"type\":\"hello\",\"agent\":\"" PACKAGE_VERSION "\"}\n");
+        /* renews: it can become another machine. */
+        send_line(port, "{\"type\":\"hello\",\"agent\":\"" PACKAGE_VERSION "\",\"renews\":true}\n");
         if (port->ready) {
             say_ready(port);
         }

@@ -22,11 +22,10 @@
 struct guest_port;
 
 /*
- * Called for each message that the port does not answer by itself. type and text are terminated;
- * text is what the message wants written, "" when it is about something else. Whether it is UTF-8
- * is for the reader to see.
+ * Called for each message that the port does not answer by itself; line is the whole message, for
+ * guest_port_parse_text() and guest_port_parse_member(). May call guest_port_say().
  */
-typedef void (*guest_port_handler)(void *data, const char *type, const char *text);
+typedef void (*guest_port_handler)(void *data, const char *type, const char *line, size_t size);
 
 /* Returns the port, not yet open, or NULL without memory. */
 struct guest_port *guest_port_new(guest_port_handler handler, void *data);
@@ -42,6 +41,9 @@ int guest_port_fd(const struct guest_port *port);
 /* Opens, reads, answers and dispatches whatever there is to do now. Never blocks. */
 void guest_port_step(struct guest_port *port);
 
+/* Says one line, its end included, to the host end if that is there. */
+void guest_port_say(struct guest_port *port, const char *line);
+
 /* Says ready, now and to every host end that comes later. */
 void guest_port_ready(struct guest_port *port);
 
@@ -50,6 +52,17 @@ void guest_port_ready(struct guest_port *port);
  * the line is no object, has no such member or the value does not fit.
  */
 bool guest_port_parse_type(const char *line, size_t size, char type[GUEST_PORT_TYPE_MAX]);
+
+/*
+ * Copies the string that is the value of a member, room bytes with its terminator. Returns false
+ * when there is none, it has escapes or does not fit.
+ */
+bool guest_port_parse_member(const char *line, size_t size, const char *key, char *value,
+                             size_t room);
+
+/* Turns pairs of hexadecimal digits into at most room bytes; their number, or -1 for anything else.
+ */
+int guest_port_parse_hex(const char *digits, unsigned char *bytes, size_t room);
 
 /*
  * Takes the text out of the member "utf8", which holds its bytes as pairs of hexadecimal digits.

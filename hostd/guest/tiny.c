@@ -15,8 +15,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "hostd/guest/identity.h"
 #include "hostd/guest/modules.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/tiny-input.h"
@@ -70,14 +72,22 @@ type_text(struct scene *scene, const char *text)
 }
 
 static void
-on_message(void *data, const char *type, const char *text)
+on_message(void *data, const char *type, const char *line, size_t size)
 {
     struct guest *guest = data;
+    char text[GUEST_PORT_TEXT_MAX];
+    char answer[GUEST_PORT_LINE_MAX];
 
     if (strcmp(type, "poweroff") == 0) {
         guest->power_off = true;
-    } else if (strcmp(type, "text") == 0) {
+    } else if (strcmp(type, "text") == 0 && guest_port_parse_text(line, size, text)) {
         type_text(&guest->scene, text);
+    } else if (strcmp(type, "identity") == 0) {
+        identity_take(line, size, answer);
+        guest_port_say(guest->port, answer);
+        if (getrandom(&guest->scene.id, sizeof(guest->scene.id), 0) != sizeof(guest->scene.id)) {
+            complain("getrandom", errno);
+        }
     }
 }
 
@@ -199,6 +209,8 @@ main(void)
     guest.screen.fd = -1;
     reboot(RB_DISABLE_CAD); /* Ctrl+Alt+Del is three keys, not the end of the machine */
     guest_mount_kernel();
+    mkdir("/etc", 0755); /* where a name and an id are kept */
+    mkdir("/run", 0755);
     guest.uevents = uevent_open(); /* before the modules: nothing that they bring is missed */
     guest_load_modules();
     guest.port = guest_port_new(on_message, &guest);

@@ -16,14 +16,16 @@
 struct kvm_agent {
     int folder;
     const char *name;
-    kvm_agent_ready_fn ready;
+    const struct kvm_agent_events *events;
     void *user_data;
     int fd;
-    guint reader, retry;
+    guint reader, retry, report;
     char line[KVM_AGENT_MAX_LINE];
     size_t used;
-    bool skipping; /* inside a line that is too long */
-    bool reported;
+    bool skipping;        /* inside a line that is too long */
+    bool ready, reported; /* the guest said so; the owner was told */
+    bool renews;
+    json_t *identity; /* an answer that the owner has not seen yet */
 };
 
 static gboolean try_connect(gpointer user_data);
@@ -51,33 +53,37 @@ hang_up(struct kvm_agent *agent)
     }
 }
 
-/* True when the line says that the session is on the screen. */
-static bool
-line_says_ready(const char *line, size_t size)
+static void
+take_line(struct kvm_agent *agent)
 {
-    json_t *message = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *message = json_loadb(agent->line, agent->used, JSON_REJECT_DUPLICATES, NULL);
     const char *type = json_string_value(json_object_get(message, "type"));
-    bool ready = type != NULL &&
-                 (strcmp(type, "ready") == 0 ||
-                  (strcmp(type, "pong") == 0 && json_is_true(json_object_get(message, "ready"))));
 
     if (type == NULL) {
         vd_debug("agent", "a line that is no message");
+    } else if (strcmp(type, "ready") == 0) {
+        agent->ready = true;
+    } else if (strcmp(type, "pong") == 0) {
+        agent->ready = agent->ready || json_is_true(json_object_get(message, "ready"));
+    } else if (strcmp(type, "hello") == 0) {
+        agent->renews = json_is_true(json_object_get(message, "renews"));
+    } else if (strcmp(type, "identity") == 0) {
+        json_decref(agent->identity);
+        agent->identity = json_incref(message);
     }
     json_decref(message);
-    return ready;
 }
 
-/* True when one of the new bytes ended a line that says ready. */
-static bool
+static void
 take(struct kvm_agent *agent, const char *data, size_t size)
 {
-    bool ready = false;
     size_t i;
 
     for (i = 0; i < size; i++) {
         if (data[i] == '\n') {
-            ready = ready || (!agent->skipping && line_says_ready(agent->line, agent->used));
+            if (!agent->skipping) {
+                take_line(agent);
+            }
             agent->used = 0;
             agent->skipping = false;
         } else if (agent->used == sizeof(agent->line)) {
@@ -86,7 +92,38 @@ take(struct kvm_agent *agent, const char *data, size_t size)
             agent->line[agent->used++] = data[i];
         }
     }
-    return ready;
+}
+
+static bool
+has_news(const struct kvm_agent *agent)
+{
+    return (agent->ready && !agent->reported) || agent->identity != NULL;
+}
+
+/* One thing at a time, because the owner may free the agent. */
+static gboolean
+on_report(gpointer user_data)
+{
+    struct kvm_agent *agent = user_data;
+    json_t *identity = NULL;
+    bool more;
+
+    if (agent->ready && !agent->reported) {
+        agent->reported = true;
+    } else {
+        identity = g_steal_pointer(&agent->identity);
+    }
+    more = has_news(agent);
+    if (!more) {
+        agent->report = 0;
+    }
+    if (identity == NULL) {
+        agent->events->ready(agent, agent->user_data);
+    } else {
+        agent->events->identity(agent, identity, agent->user_data);
+        json_decref(identity);
+    }
+    return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
 static gboolean
@@ -104,9 +141,9 @@ on_readable(gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
         hang_up(agent);
         return G_SOURCE_REMOVE;
     }
-    if (take(agent, data, (size_t)size) && !agent->reported) {
-        agent->reported = true;
-        agent->ready(agent, agent->user_data); /* may free agent: keep last */
+    take(agent, data, (size_t)size);
+    if (agent->report == 0 && has_news(agent)) {
+        agent->report = g_idle_add_full(G_PRIORITY_DEFAULT, on_report, agent, NULL);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -129,13 +166,13 @@ try_connect(gpointer user_data)
 }
 
 struct kvm_agent *
-kvm_agent_new(int folder, const char *name, kvm_agent_ready_fn ready, void *user_data)
+kvm_agent_new(int folder, const char *name, const struct kvm_agent_events *events, void *user_data)
 {
     struct kvm_agent *agent = g_new0(struct kvm_agent, 1);
 
     agent->folder = folder;
     agent->name = name;
-    agent->ready = ready;
+    agent->events = events;
     agent->user_data = user_data;
     agent->fd = -1;
     agent->retry = g_timeout_add(0, try_connect, agent);
@@ -154,7 +191,11 @@ kvm_agent_free(struct kvm_agent *agent)
     if (agent->retry != 0) {
         g_source_remove(agent->retry);
     }
+    if (agent->report != 0) {
+        g_source_remove(agent->report);
+    }
     vd_fd_clear(&agent->fd);
+    json_decref(agent->identity);
     g_free(agent);
 }
 
@@ -176,6 +217,18 @@ kvm_agent_type(struct kvm_agent *agent, const char *text)
     said = agent != NULL && size <= KVM_AGENT_MAX_TEXT && say(agent, line->str);
     g_string_free(line, TRUE);
     return said;
+}
+
+bool
+kvm_agent_renews(const struct kvm_agent *agent)
+{
+    return agent->renews;
+}
+
+bool
+kvm_agent_identify(struct kvm_agent *agent, const char *order)
+{
+    return agent != NULL && say(agent, order);
 }
 
 bool

@@ -9,17 +9,23 @@
  * anything else is skipped and the line goes on. Connects by itself and again when it has to.
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #define KVM_AGENT_MAX_LINE 4096u
 
 struct kvm_agent;
 
-/* ready: the guest says that its session is on the screen. Never from inside a call; once. */
-typedef void (*kvm_agent_ready_fn)(struct kvm_agent *agent, void *user_data);
+/* Never from inside a call; either may free the agent. */
+struct kvm_agent_events {
+    /* The guest says that its session is on the screen; once. */
+    void (*ready)(struct kvm_agent *agent, void *user_data);
+    /* What it answers to kvm_agent_identify(); borrowed, foreign. */
+    void (*identity)(struct kvm_agent *agent, const json_t *answer, void *user_data);
+};
 
-/* folder (a descriptor, borrowed) holds the socket called name. Never NULL. */
-struct kvm_agent *kvm_agent_new(int folder, const char *name, kvm_agent_ready_fn ready,
+/* folder (a descriptor, borrowed) holds the socket called name; events is borrowed. Never NULL. */
+struct kvm_agent *kvm_agent_new(int folder, const char *name, const struct kvm_agent_events *events,
                                 void *user_data);
 void kvm_agent_free(struct kvm_agent *agent); /* accepts NULL */
 
@@ -29,6 +35,11 @@ void kvm_agent_free(struct kvm_agent *agent); /* accepts NULL */
  */
 #define KVM_AGENT_MAX_TEXT 1024u
 bool kvm_agent_type(struct kvm_agent *agent, const char *text);
+
+/* True when the guest has said that it can become another machine, see identity.h. */
+bool kvm_agent_renews(const struct kvm_agent *agent);
+/* Passes an order of kvm_identity_order() on; false when there is no line that takes it. */
+bool kvm_agent_identify(struct kvm_agent *agent, const char *order);
 
 /* Asks the guest to switch itself off; false when there is no line. */
 bool kvm_agent_power_off(struct kvm_agent *agent);

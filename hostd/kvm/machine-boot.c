@@ -64,7 +64,13 @@ open_files(struct kvm_machine *machine, struct files *files, struct kvm_spec *sp
     spec->rescue_fd =
         files_add(files, "rescue socket", kvm_socket_listen(folder, KVM_RESCUE_SOCKET));
     spec->agent_fd = files_add(files, "agent socket", kvm_socket_listen(folder, KVM_AGENT_SOCKET));
-    spec->kernel_fd = spec->initrd_fd = spec->disk_fd = spec->base_fd = -1;
+    spec->kernel_fd = spec->initrd_fd = spec->disk_fd = spec->base_fd = spec->middle_fd = -1;
+    spec->ram_fd = -1;
+    if (machine->ram_fd >= 0) {
+        int ram = fcntl(machine->ram_fd, F_DUPFD_CLOEXEC, 0);
+
+        spec->ram_fd = files_add(files, "template's memory", ram < 0 ? -errno : ram);
+    }
     if (machine->kernel != NULL) {
         spec->kernel_fd = files_add(files, "kernel", open_file(machine->kernel, O_RDONLY));
     }
@@ -75,6 +81,10 @@ open_files(struct kvm_machine *machine, struct files *files, struct kvm_spec *sp
         disk = openat(folder, KVM_DISK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         spec->disk_fd = files_add(files, "disk", disk < 0 ? -errno : disk);
         spec->base_fd = files_add(files, "image's disk", open_file(machine->disk, O_RDONLY));
+    }
+    if (machine->fork_disk != NULL) {
+        spec->middle_fd =
+            files_add(files, "template's disk", open_file(machine->fork_disk, O_RDONLY));
     }
     return files->failed == NULL ? 0 : -files->error;
 }
@@ -95,6 +105,8 @@ fill_spec(struct kvm_machine *machine, struct kvm_spec *spec)
         .width = DISPLAY_WIDTH,
         .height = DISPLAY_HEIGHT,
         .cmdline = machine->kernel == NULL ? NULL : machine->cmdline,
+        .ram_shared = machine->fork_state == NULL && machine->ram_fd >= 0,
+        .incoming = machine->fork_state != NULL,
         .disposable = true, /* no pool keeps a disk yet beyond its desktop */
     };
 }
@@ -186,7 +198,8 @@ static void
 make_disk(struct kvm_machine *machine)
 {
     g_autofree char *overlay = g_build_filename(machine->path, KVM_DISK_FILE, NULL);
-    g_autofree char *base = g_canonicalize_filename(machine->disk, NULL);
+    g_autofree char *base = g_canonicalize_filename(
+        machine->fork_disk != NULL ? machine->fork_disk : machine->disk, NULL);
     g_autoptr(GError) error = NULL;
     g_autoptr(GSubprocess) process =
         g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error,

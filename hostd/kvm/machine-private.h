@@ -15,6 +15,7 @@
 #define KVM_AGENT_SOCKET  "agent.sock"
 #define KVM_DISK_FILE     "disk.qcow2"
 #define KVM_LOG_FILE      "machine.log"
+#define KVM_IDENTITY_FILE "identity.json" /* what a fork's guest said who it is; for people */
 
 enum kvm_stop_step {
     KVM_STOP_NONE,
@@ -52,6 +53,23 @@ struct kvm_machine {
     GCancellable *cancellable;
     char *kernel, *initrd, *cmdline, *disk; /* what the image brings; paths */
 
+    /* Of a fork, and of what is to be forked. */
+    char *fork_state, *fork_disk; /* paths in the template; NULL: it boots */
+    int ram_fd;                   /* -1: memory of its own */
+    bool forking;                 /* the state is on its way, or in */
+    guint fork_poll;
+    int64_t fork_us; /* monotonic, when it was begun */
+    struct {
+        kvm_machine_frozen_fn done; /* NULL: it is not to be frozen */
+        void *user_data;
+        int state_fd;
+        guint timer;
+        int64_t begun_us;
+        uint64_t ticks; /* processor time at the last look */
+        unsigned quiet; /* looks in a row at which it was idle */
+        bool whole;     /* the state is written; its end is awaited */
+    } freeze;
+
     int display_fd; /* the end that is going to the machine */
     unsigned display_count;
     kvm_machine_display_fn display_done;
@@ -77,8 +95,20 @@ void kvm_machine_connect(struct kvm_machine *machine);
 void kvm_machine_disconnect(struct kvm_machine *machine);
 void kvm_machine_fail_display(struct kvm_machine *machine, const char *text);
 void kvm_machine_became_ready(struct kvm_machine *machine);
+void kvm_machine_listen(struct kvm_machine *machine); /* to its agent */
 void kvm_machine_arm_boot_deadline(struct kvm_machine *machine);
 pid_t kvm_machine_find_process(struct kvm_machine *machine); /* by its uuid; 0: none */
+
+/* machine-fork.c */
+void
+kvm_machine_fork(struct kvm_machine *machine); /* its monitor answers: have it take the state */
+void kvm_machine_renew(struct kvm_machine *machine); /* its agent answers: tell it who it is */
+void kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer);
+void kvm_machine_drop_fork(struct kvm_machine *machine);
+
+/* machine-freeze.c */
+bool kvm_machine_freeze_ended(struct kvm_machine *machine); /* true: its end was the freezing's */
+void kvm_machine_drop_freeze(struct kvm_machine *machine);
 
 /* machine-stop.c */
 void kvm_machine_resume_stop(struct kvm_machine *machine);

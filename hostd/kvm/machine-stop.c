@@ -163,6 +163,9 @@ kvm_machine_ended(struct kvm_machine *machine)
     vd_fd_clear(&machine->pidfd);
     machine->silent = false;
     memset(&machine->record.process, 0, sizeof(machine->record.process));
+    if (kvm_machine_freeze_ended(machine)) {
+        return;
+    }
     if (machine->record.stage == KVM_STAGE_STOPPING || machine->switched_off) {
         remove_files(machine);
         vd_notice("machine", "%s: gone", machine->record.id);

@@ -125,7 +125,36 @@ kvm_machine_arm_boot_deadline(struct kvm_machine *machine)
 static void
 on_agent_ready(struct kvm_agent *agent G_GNUC_UNUSED, void *user_data)
 {
-    kvm_machine_became_ready(user_data);
+    struct kvm_machine *machine = user_data;
+
+    if (machine->record.forked && !machine->record.ready) {
+        kvm_machine_renew(machine); /* what is ready so far is a copy of the template */
+    } else {
+        kvm_machine_became_ready(machine);
+    }
+}
+
+static void
+on_agent_identity(struct kvm_agent *agent G_GNUC_UNUSED, const json_t *answer, void *user_data)
+{
+    kvm_machine_renewed(user_data, answer);
+}
+
+static const struct kvm_agent_events agent_events = {on_agent_ready, on_agent_identity};
+
+bool
+kvm_machine_renews(const struct kvm_machine *machine)
+{
+    return machine->agent != NULL && kvm_agent_renews(machine->agent);
+}
+
+void
+kvm_machine_listen(struct kvm_machine *machine)
+{
+    if (machine->agent == NULL) {
+        machine->agent = kvm_agent_new(machine->folder, KVM_AGENT_SOCKET, &agent_events, machine);
+    }
+    kvm_machine_arm_boot_deadline(machine);
 }
 
 void
@@ -156,6 +185,9 @@ static void
 monitor_failed(struct kvm_machine *machine, const char *text)
 {
     kvm_machine_disconnect(machine);
+    if (machine->freeze.whole) {
+        return; /* it was told to quit */
+    }
     machine->attempts++;
     vd_debug("machine", "%s: monitor: %s", machine->record.id, text);
     /* A machine that was asked something and said nothing has had its time already. */
@@ -226,10 +258,11 @@ verified(struct kvm_machine *machine)
         kvm_machine_became_ready(machine);
         return;
     }
-    if (machine->agent == NULL) {
-        machine->agent = kvm_agent_new(machine->folder, KVM_AGENT_SOCKET, on_agent_ready, machine);
+    if (machine->record.forked && !machine->record.ready) {
+        kvm_machine_fork(machine);
+    } else {
+        kvm_machine_listen(machine);
     }
-    kvm_machine_arm_boot_deadline(machine);
 }
 
 static void

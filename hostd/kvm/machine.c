@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hostd/kvm/machine-private.h"
@@ -16,6 +19,7 @@
 
 #define LOG_MAX       (1024 * 1024) /* bytes of a machine's own words that are kept */
 #define LOG_TAIL_SIZE 512
+#define UNFINISHED_MS 2000 /* that a process gets to end after SIGKILL */
 
 void
 kvm_machine_drop_source(guint *source)
@@ -122,7 +126,7 @@ kvm_machine_new(const struct kvm_environment *environment, const char *id,
     machine->record.id = g_strdup(id);
     machine->path = g_build_filename(environment->desktops, id, NULL);
     machine->folder = open(machine->path, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    machine->pidfd = machine->display_fd = -1;
+    machine->pidfd = machine->display_fd = machine->ram_fd = machine->freeze.state_fd = -1;
     return machine;
 }
 
@@ -140,6 +144,7 @@ fill_record(struct kvm_machine *machine, const struct kvm_order *order)
     record->memory_mb = order->memory_mb;
     record->accel = machine->environment->accel;
     record->display = order->display;
+    record->forked = order->fork != NULL;
     record->agent = order->files.agent;
     record->uuid = g_uuid_string_random();
     record->boot_id = g_strdup(machine->environment->boot_id);
@@ -155,6 +160,15 @@ image_file(const struct kvm_environment *environment, const struct kvm_order *or
 
     return name == NULL ? NULL
                         : g_build_filename(environment->images, order->image, revision, name, NULL);
+}
+
+/* A descriptor of its own of the memory that it maps or fills, or -1. */
+static int
+share_ram(const struct kvm_order *order)
+{
+    int fd = order->fork != NULL ? order->fork->ram_fd : order->template_ram_fd;
+
+    return fd <= 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 struct kvm_machine *
@@ -182,9 +196,15 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     machine->initrd = image_file(environment, order, order->files.initrd);
     machine->disk = image_file(environment, order, order->files.disk);
     machine->cmdline = g_strdup(order->files.cmdline);
-    vd_notice("machine", "%s: starting with %s:%u, %u processors, %u MiB, %s", order->id,
-              order->image, order->revision, order->cpu, order->memory_mb,
-              kvm_accel_name(environment->accel));
+    if (order->fork != NULL) {
+        machine->fork_state = g_strdup(order->fork->state);
+        machine->fork_disk = g_strdup(order->fork->disk);
+    }
+    machine->ram_fd = share_ram(order);
+    machine->fork_us = vd_monotonic_us();
+    vd_notice("machine", "%s: %s %s:%u, %u processors, %u MiB, %s", order->id,
+              order->fork != NULL ? "forking" : "starting with", order->image, order->revision,
+              order->cpu, order->memory_mb, kvm_accel_name(environment->accel));
     kvm_machine_boot(machine);
     return machine;
 }
@@ -249,6 +269,32 @@ look_again(struct kvm_machine *machine)
     }
 }
 
+/*
+ * How far a fork had come when hostd was killed cannot be seen from outside: it may still be its
+ * template. It is over in a second, so that it is made again rather than mended.
+ */
+static bool
+end_unfinished(struct kvm_machine *machine)
+{
+    struct pollfd ended = {.events = POLLIN};
+    bool gone;
+
+    if (machine->mismatch || machine->record.stage != KVM_STAGE_RUNNING) {
+        return false;
+    }
+    ended.fd = (int)syscall(SYS_pidfd_open, machine->record.process.pid, 0);
+    if (ended.fd < 0 || !vd_process_is_alive(machine->record.process)) {
+        vd_fd_clear(&ended.fd);
+        return true;
+    }
+    vd_notice("machine", "%s: was not yet forked to its end, ending it", machine->record.id);
+    (void)vd_launch_signal(machine->environment->launch, machine->record.slot,
+                           machine->record.process, SIGKILL); /* the wait tells */
+    gone = poll(&ended, 1, UNFINISHED_MS) > 0;
+    vd_fd_clear(&ended.fd);
+    return gone;
+}
+
 struct kvm_machine *
 kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
                   kvm_machine_changed_fn changed, void *user_data)
@@ -287,6 +333,10 @@ kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
         kvm_machine_free(machine);
         return NULL;
     }
+    if (machine->record.forked && !machine->record.ready && end_unfinished(machine)) {
+        kvm_machine_free(machine);
+        return NULL;
+    }
     if (!machine->mismatch && kvm_machine_watch_process(machine)) {
         kvm_machine_connect(machine);
         if (record.stage == KVM_STAGE_STOPPING) {
@@ -303,6 +353,7 @@ kvm_machine_free(struct kvm_machine *machine)
         return;
     }
     kvm_machine_cancel_display(machine);
+    kvm_machine_drop_freeze(machine);
     kvm_machine_disconnect(machine);
     kvm_machine_drop_source(&machine->exit_source);
     kvm_machine_drop_source(&machine->boot_deadline);
@@ -321,6 +372,7 @@ kvm_machine_free(struct kvm_machine *machine)
     g_free(machine->initrd);
     g_free(machine->disk);
     g_free(machine->cmdline);
+    kvm_machine_drop_fork(machine);
     g_free(machine);
 }
 

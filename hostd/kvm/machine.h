@@ -16,6 +16,7 @@
 
 #include "hostd/kvm/probe.h"
 #include "hostd/kvm/record.h"
+#include "hostd/kvm/template.h"
 #include "protocol/launch/launch.h"
 
 enum kvm_state {
@@ -56,7 +57,9 @@ struct kvm_order {
     enum kvm_display display;
     bool want_kvm; /* refuse anything slower */
     struct kvm_image files;
-    const char *refused; /* not NULL: it must not be started, and this is why */
+    const char *refused;             /* not NULL: it must not be started, and this is why */
+    const struct kvm_template *fork; /* not NULL: it starts as a copy of that */
+    int template_ram_fd;             /* memory of a machine that is to become a template; 0: none */
 };
 
 struct kvm_machine;
@@ -71,7 +74,8 @@ struct kvm_machine *kvm_machine_start(const struct kvm_environment *environment,
 
 /*
  * Takes up the machine whose folder is called id. NULL when there is proof that none was ever
- * started there: the folder may go. A machine is taken up for good only if boot id, pid, start
+ * started there, or a fork that nobody has had was not finished and has been ended: the folder may
+ * go. A machine is taken up for good only if boot id, pid, start
  * time, uuid and epoch all match; else it is UNKNOWN and left alone.
  */
 struct kvm_machine *kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
@@ -104,6 +108,19 @@ const struct kvm_record *kvm_machine_record(const struct kvm_machine *machine);
 const char *kvm_machine_folder(const struct kvm_machine *machine); /* path */
 bool kvm_machine_is_settled(const struct kvm_machine *machine); /* adoption has come to a result */
 bool kvm_machine_has_process(const struct kvm_machine *machine);
+
+/*
+ * Makes a template of a machine that is ready and was started with template_ram_fd: waits until the
+ * guest is quiet, stops it, writes the state of its devices to state_fd (taken) and ends it; its
+ * memory and disk stay. done is called once, from the loop, with NULL when all that was done, else
+ * with why not; not after kvm_machine_free().
+ */
+typedef void (*kvm_machine_frozen_fn)(const char *text, void *user_data);
+void kvm_machine_freeze(struct kvm_machine *machine, int state_fd, kvm_machine_frozen_fn done,
+                        void *user_data);
+
+/* False for a guest whose agent does not know how to become another machine. */
+bool kvm_machine_renews(const struct kvm_machine *machine);
 
 /* Text for the session inside, see kvm_agent_type(). */
 bool kvm_machine_type(struct kvm_machine *machine, const char *text);

@@ -31,7 +31,7 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
     g_autofree char *path = g_build_filename(folder, KVM_RECORD_FILE, NULL);
     json_t *json = json_pack(
         "{s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:i, s:I, s:s, "
-        "s:b, s:I, s:s?, s:s}",
+        "s:b, s:I, s:s?, s:s, s:b}",
         "version", RECORD_VERSION, "id", record->id, "pool", record->pool, "image", record->image,
         "revision", (int)record->revision, "slot", (int)record->slot, "epoch",
         (json_int_t)record->epoch, "run_epoch", (json_int_t)record->run_epoch, "cpu",
@@ -40,7 +40,7 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
         record->boot_id, "pid", (int)record->process.pid, "start_time",
         (json_int_t)record->process.start_time, "stage", stage_names[record->stage], "ready",
         (int)record->ready, "since_ms", (json_int_t)record->since_ms, "text", record->text,
-        "display", kvm_display_name(record->display));
+        "display", kvm_display_name(record->display), "forked", (int)record->forked);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
     int result = text == NULL ? -EILSEQ : vd_file_replace(path, text, strlen(text), 0600);
 
@@ -102,6 +102,7 @@ parse(json_t *json, struct kvm_record *record)
     record->cpu = (unsigned)cpu;
     record->memory_mb = (unsigned)memory_mb;
     record->accel = strcmp(accel, "kvm") == 0 ? KVM_ACCEL_KVM : KVM_ACCEL_TCG;
+    record->forked = json_is_true(json_object_get(json, "forked"));
     record->agent = agent != 0;
     record->ready = ready != 0;
     record->since_ms = since_ms;

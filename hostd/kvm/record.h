@@ -37,6 +37,7 @@ struct kvm_record {
     unsigned cpu, memory_mb;
     enum kvm_accel accel;
     enum kvm_display display;
+    bool forked;               /* from a template; false: booted */
     bool agent;                /* the guest runs our agent and will say when it is ready */
     char *uuid;                /* owned */
     char *boot_id;             /* owned; of the host when the machine was started */

@@ -74,8 +74,11 @@ kvm_spec_check(const struct kvm_spec *spec, GError **error)
     if (spec->kernel_fd < 0 && spec->disk_fd < 0) {
         return refuse(error, "the image has neither a kernel nor a disk");
     }
-    if ((spec->disk_fd < 0) != (spec->base_fd < 0)) {
+    if ((spec->disk_fd < 0) != (spec->base_fd < 0) || (spec->middle_fd >= 0 && spec->disk_fd < 0)) {
         return refuse(error, "a disk needs both its overlay and what it stands on");
+    }
+    if (spec->incoming && (spec->ram_fd < 0 || spec->ram_shared)) {
+        return refuse(error, "a fork needs its template's memory, and must not write to it");
     }
     if (spec->kernel_fd < 0 && (spec->initrd_fd >= 0 || spec->cmdline != NULL)) {
         return refuse(error, "an initrd or a kernel command line without a kernel");
@@ -113,6 +116,22 @@ addf(GPtrArray *arguments, const char *option, const char *format, ...)
     va_end(values);
 }
 
+static void
+add_memory(GPtrArray *arguments, const struct kvm_spec *spec)
+{
+    if (spec->ram_fd < 0) {
+        addf(arguments, "-object", "memory-backend-memfd,id=ram,size=%uM,share=off",
+             spec->memory_mb);
+    } else {
+        addf(arguments, "-object",
+             "memory-backend-file,id=ram,size=%uM,share=%s,mem-path=/proc/self/fd/%d",
+             spec->memory_mb, spec->ram_shared ? "on" : "off", spec->ram_fd);
+    }
+    if (spec->incoming) {
+        add(arguments, "-incoming", "defer");
+    }
+}
+
 /* Everything off that a desktop does not need and that a guest could attack. */
 static void
 add_machine(GPtrArray *arguments, const struct kvm_spec *spec)
@@ -141,7 +160,7 @@ add_machine(GPtrArray *arguments, const struct kvm_spec *spec)
     }
     addf(arguments, "-smp", "cpus=%u,sockets=1,cores=%u,threads=1", spec->cpu, spec->cpu);
     addf(arguments, "-m", "size=%uM", spec->memory_mb);
-    addf(arguments, "-object", "memory-backend-memfd,id=ram,size=%uM,share=off", spec->memory_mb);
+    add_memory(arguments, spec);
     add(arguments, "-rtc", "base=utc,clock=host,driftfix=slew");
     add(arguments, "-boot", "strict=on,menu=off");
     /* A guest that panics or powers itself off ends its machine; one that reboots comes back. */
@@ -201,6 +220,24 @@ add_devices(GPtrArray *arguments, const struct kvm_spec *spec)
         "virtserialport,bus=serial.0,nr=1,chardev=agent,name=org.vedette.agent.0");
 }
 
+/* A qcow2 that is only read, over another one or nothing. */
+static void
+add_frozen_disk(GPtrArray *arguments, const char *name, const char *backing, int set, int fd)
+{
+    g_autofree char *below =
+        backing == NULL ? g_strdup("null") : g_strdup_printf("\"%s\"", backing);
+
+    addf(arguments, "-add-fd", "fd=%d,set=%d", fd, set);
+    addf(arguments, "-blockdev",
+         "{\"driver\":\"file\",\"node-name\":\"%s-file\",\"filename\":\"/dev/fdset/%d\","
+         "\"read-only\":true,\"locking\":\"on\"}",
+         name, set);
+    addf(arguments, "-blockdev",
+         "{\"driver\":\"qcow2\",\"node-name\":\"%s\",\"file\":\"%s-file\",\"backing\":%s,"
+         "\"read-only\":true}",
+         name, name, below);
+}
+
 /*
  * Formats and the backing file are given here and never taken from what a disk says about itself.
  * Image locks are on: a second writer is refused as long as the first one lives.
@@ -213,23 +250,20 @@ add_disk(GPtrArray *arguments, const struct kvm_spec *spec)
     if (spec->disk_fd < 0) {
         return;
     }
-    addf(arguments, "-add-fd", "fd=%d,set=1", spec->base_fd);
     addf(arguments, "-add-fd", "fd=%d,set=2", spec->disk_fd);
-    add(arguments, "-blockdev",
-        "{\"driver\":\"file\",\"node-name\":\"base-file\",\"filename\":\"/dev/fdset/1\","
-        "\"read-only\":true,\"locking\":\"on\"}");
-    add(arguments, "-blockdev",
-        "{\"driver\":\"qcow2\",\"node-name\":\"base\",\"file\":\"base-file\",\"backing\":null,"
-        "\"read-only\":true}");
+    add_frozen_disk(arguments, "base", NULL, 1, spec->base_fd);
+    if (spec->middle_fd >= 0) {
+        add_frozen_disk(arguments, "middle", "base", 3, spec->middle_fd);
+    }
     addf(arguments, "-blockdev",
          "{\"driver\":\"file\",\"node-name\":\"disk-file\",\"filename\":\"/dev/fdset/2\","
          "\"locking\":\"on\",\"discard\":\"unmap\",\"cache\":{\"direct\":false,\"no-flush\":%s}}",
          flush);
     addf(arguments, "-blockdev",
-         "{\"driver\":\"qcow2\",\"node-name\":\"disk\",\"file\":\"disk-file\",\"backing\":\"base\","
+         "{\"driver\":\"qcow2\",\"node-name\":\"disk\",\"file\":\"disk-file\",\"backing\":\"%s\","
          "\"discard\":\"unmap\",\"detect-zeroes\":\"unmap\",\"cache\":{\"direct\":false,"
          "\"no-flush\":%s}}",
-         flush);
+         spec->middle_fd >= 0 ? "middle" : "base", flush);
     addf(arguments, "-device", "virtio-blk-pci,drive=disk,id=disk0%s",
          spec->kernel_fd < 0 ? ",bootindex=1" : "");
 }

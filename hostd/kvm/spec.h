@@ -7,7 +7,8 @@
  *
  * Pure: no I/O. Files reach the machine as descriptors only, so that it needs no path of ours. The
  * device list is an allow-list: graphics, keyboard, tablet, random numbers, generation id, one
- * serial port for the agent, at most one disk; no network.
+ * serial port for the agent, at most one disk; no network. A fork's arguments are its template's
+ * but for name, uuid, generation id and where memory and disk come from.
  */
 
 #include <glib.h>
@@ -42,6 +43,10 @@ struct kvm_spec {
     int kernel_fd, initrd_fd;
     int disk_fd;         /* the desktop's overlay, read-write qcow2 */
     int base_fd;         /* what the overlay stands on, read-only qcow2 */
+    int middle_fd;       /* a template's frozen overlay between the two; -1: there is none */
+    int ram_fd;          /* a memory file of exactly memory_mb, see ramfile.h; -1: its own memory */
+    bool ram_shared;     /* what the guest writes goes into ram_fd; else it stays private */
+    bool incoming;       /* it starts with the state of a template, which comes over the monitor */
     const char *cmdline; /* kernel arguments, or NULL */
     bool disposable;     /* the disk is thrown away with the desktop: its flushes are not needed */
 };

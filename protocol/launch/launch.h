@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #define VD_LAUNCH_MAX_FDS     16u
+#define VD_LAUNCH_MAX_SLOT    16384u
 #define VD_LAUNCH_MAX_ARGV    (64u * 1024u) /* bytes of NUL-separated arguments in a memfd */
 #define VD_LAUNCH_MAX_PAM     16u           /* PAM helpers at once */
 #define VD_LAUNCH_PAM_SECONDS 30u           /* then the helper is killed */

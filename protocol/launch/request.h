@@ -15,7 +15,6 @@
 #include "protocol/launch/launch.h"
 
 #define VD_LAUNCH_VERSION  1u
-#define VD_LAUNCH_MAX_SLOT 16384u
 #define VD_LAUNCH_SENT_FDS (VD_LAUNCH_MAX_FDS + 2u)
 
 enum vd_launch_verb {

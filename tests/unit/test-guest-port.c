@@ -56,6 +56,34 @@ expect_text(const char *line, const char *wanted)
 }
 
 static void
+test_members(void)
+{
+    static const char line[] = "{\"type\":\"identity\",\"host\":\"d-1\",\"n\":7,\"uuid\":\"ab\"}";
+    char value[4] = "";
+
+    g_assert_true(guest_port_parse_member(line, strlen(line), "host", value, sizeof(value)));
+    g_assert_cmpstr(value, ==, "d-1");
+    g_assert_true(guest_port_parse_member(line, strlen(line), "uuid", value, sizeof(value)));
+    g_assert_cmpstr(value, ==, "ab");
+    g_assert_false(guest_port_parse_member(line, strlen(line), "n", value, sizeof(value)));
+    g_assert_false(guest_port_parse_member(line, strlen(line), "none", value, sizeof(value)));
+    g_assert_false(guest_port_parse_member(line, strlen(line), "host", value, 3)); /* no room */
+}
+
+static void
+test_hexadecimal(void)
+{
+    unsigned char bytes[3];
+
+    g_assert_cmpint(guest_port_parse_hex("00ff1a", bytes, sizeof(bytes)), ==, 3);
+    g_assert_cmpint(bytes[1], ==, 0xff);
+    g_assert_cmpint(guest_port_parse_hex("", bytes, sizeof(bytes)), ==, 0);
+    g_assert_cmpint(guest_port_parse_hex("0", bytes, sizeof(bytes)), ==, -1);
+    g_assert_cmpint(guest_port_parse_hex("0x", bytes, sizeof(bytes)), ==, -1);
+    g_assert_cmpint(guest_port_parse_hex("00112233", bytes, sizeof(bytes)), ==, -1);
+}
+
+static void
 test_text(void)
 {
     g_autofree char *fits = g_strnfill(2 * (GUEST_PORT_TEXT_MAX - 1), '3');
@@ -79,6 +107,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/port/members", test_members);
+    g_test_add_func("/port/hexadecimal", test_hexadecimal);
     g_test_add_func("/port/finds-the-type", test_types);
     g_test_add_func("/port/nonsense-has-no-type", test_nonsense);
     g_test_add_func("/port/takes-text-out", test_text);

@@ -64,6 +64,9 @@ test_whole_file(void)
                                            "Memory=4G\n"
                                            "Accel=any\n"
                                            "Display=qxl\n"
+                                           "Clone=disk\n"
+                                           "[Placement]\n"
+                                           "Overcommit=16\n"
                                            "[Spares]\n"
                                            "Running=6\n"
                                            "Restrain=5/1h\n"
@@ -85,6 +88,9 @@ test_whole_file(void)
     g_assert_true(pool->accel_any);
     g_assert_cmpuint(pool->display, ==, BROKER_DISPLAY_QXL);
     g_assert_cmpstr(broker_display_name(pool->display), ==, "qxl");
+    g_assert_cmpuint(pool->clone, ==, BROKER_CLONE_DISK);
+    g_assert_false(broker_pool_forks(pool));
+    g_assert_cmpuint(pool->overcommit, ==, 16);
     g_assert_cmpuint(pool->spares_running, ==, 6);
     g_assert_cmpuint(pool->restrain_count, ==, 5);
     g_assert_cmpint(pool->restrain_ms, ==, 3600000);
@@ -102,6 +108,8 @@ test_defaults(void)
     g_assert_cmpuint(pool->revision, ==, 0);
     g_assert_false(pool->accel_any);
     g_assert_cmpuint(pool->display, ==, BROKER_DISPLAY_AUTO);
+    g_assert_true(broker_pool_forks(pool));
+    g_assert_cmpuint(pool->overcommit, ==, BROKER_OVERCOMMIT_CPU);
     g_assert_cmpint(pool->disconnected_ms, ==, 7200000);
     broker_pool_free(pool);
 }
@@ -141,6 +149,19 @@ test_many_mistakes_at_once(void)
                   "[Spares]\n"
                   "Running=-4\n",
                   expected);
+}
+
+/* A file that only leaves forking to the host is right: its desktops are booted. */
+static void
+test_forking_ruled_out(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:7: Clone=fork needs Display=dbus: what SPICE shows cannot be forked", NULL};
+    struct broker_pool *pool = expect_pool(MINIMAL "[Machine]\nDisplay=spice\n");
+
+    g_assert_false(broker_pool_forks(pool));
+    broker_pool_free(pool);
+    expect_errors(MINIMAL "[Machine]\nDisplay=spice\nClone=fork\n", expected);
 }
 
 static void
@@ -316,6 +337,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/poolfile/forking-ruled-out", test_forking_ruled_out);
     g_test_add_func("/poolfile/whole-file-is-read", test_whole_file);
     g_test_add_func("/poolfile/defaults-without-optional-keys", test_defaults);
     g_test_add_func("/poolfile/empty-value-resets-a-list", test_empty_resets_a_list);

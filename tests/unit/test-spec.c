@@ -27,6 +27,8 @@ make_spec(void)
         .initrd_fd = -1,
         .disk_fd = -1,
         .base_fd = -1,
+        .middle_fd = -1,
+        .ram_fd = -1,
     };
 }
 
@@ -96,6 +98,40 @@ test_display_over_spice(void)
     compare_with_golden(&spec, "spice-virtio");
     spec.display = KVM_DISPLAY_QXL;
     compare_with_golden(&spec, "spice-qxl");
+}
+
+static void
+test_template_and_its_fork(void)
+{
+    struct kvm_spec spec = make_spec();
+
+    spec.kernel_fd = 6;
+    spec.initrd_fd = 7;
+    spec.disk_fd = 8;
+    spec.base_fd = 9;
+    spec.ram_fd = 10;
+    spec.ram_shared = true;
+    spec.cmdline = "root=/dev/vda quiet";
+    spec.disposable = true;
+    compare_with_golden(&spec, "template");
+    spec.ram_shared = false;
+    spec.incoming = true;
+    spec.middle_fd = 11;
+    compare_with_golden(&spec, "fork");
+}
+
+static void
+test_fork_that_would_write_to_its_template(void)
+{
+    struct kvm_spec spec = make_spec();
+
+    spec.kernel_fd = 6;
+    spec.incoming = true;
+    g_assert_false(kvm_spec_check(&spec, NULL));
+    spec.ram_fd = 7;
+    g_assert_true(kvm_spec_check(&spec, NULL));
+    spec.ram_shared = true;
+    g_assert_false(kvm_spec_check(&spec, NULL));
 }
 
 static void
@@ -195,6 +231,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/spec/template-and-its-fork", test_template_and_its_fork);
+    g_test_add_func("/spec/fork-that-would-write", test_fork_that_would_write_to_its_template);
     g_test_add_func("/spec/display-over-spice", test_display_over_spice);
     g_test_add_func("/spec/words-for-displays", test_words_for_displays);
     g_test_add_func("/spec/kernel-image-on-tcg", test_kernel_image_on_tcg);

@@ -40,6 +40,7 @@ Refresh=logoff
 CPU=1
 Memory=192M
 Accel={accel}
+Clone=disk
 
 [Spares]
 Running={spares}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KVM_IDENTITY_H
+#define KVM_IDENTITY_H
+
+/*
+ * identity: what makes a forked machine somebody else than its template.
+ *
+ * The generation id and the uuid are the machine's own and new with each start; the rest is inside
+ * the guest, whose agent is told and answers with what it has then. One JSON object a line.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* The order for the machine called id with that uuid: host name, machine id, seed, time; g_free().
+ */
+char *kvm_identity_order(const char *id, const char *uuid);
+
+/*
+ * NULL when the answer says that the guest became what the order for id and uuid says, else why
+ * not; g_free(). The answer is the guest's: foreign.
+ */
+char *kvm_identity_check(const json_t *answer, const char *id, const char *uuid);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a machine becomes a copy of a template, and then somebody of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostd/kvm/identity.h"
+#include "hostd/kvm/machine-private.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+
+#define STATE_NAME    "template-state"
+#define POLL_MS       5
+#define LOAD_MS       30000 /* that taking the state may last, on a busy host */
+#define US_PER_MS     1000
+#define CAPABILITY    "x-ignore-shared"
+#define INCOMING_WORD "inmigrate"
+
+static void
+fail(struct kvm_machine *machine, const char *what, const char *text)
+{
+    g_autofree char *why = g_strdup_printf("cannot be forked: %s%s%s", what,
+                                           text == NULL ? "" : ": ", text == NULL ? "" : text);
+
+    vd_error("machine", "%s: %s", machine->record.id, why);
+    kvm_machine_drop_source(&machine->boot_deadline);
+    kvm_machine_drop_source(&machine->fork_poll);
+    kvm_machine_set_stage(machine, KVM_STAGE_FAILED, why);
+}
+
+static void
+on_running(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
+{
+    struct kvm_machine *machine = user_data;
+
+    if (result == NULL) {
+        fail(machine, "it does not run on", text);
+        return;
+    }
+    vd_info("machine", "%s: runs after %d ms", machine->record.id,
+            (int)((vd_monotonic_us() - machine->fork_us) / US_PER_MS));
+    kvm_machine_listen(machine);
+}
+
+static void
+on_status(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+{
+    struct kvm_machine *machine = user_data;
+    const char *status = json_string_value(json_object_get(result, "status"));
+
+    if (machine->record.stage != KVM_STAGE_RUNNING || machine->fork_poll == 0) {
+        return;
+    }
+    if (result == NULL) {
+        fail(machine, "it does not say how it is", text);
+    } else if (g_strcmp0(status, INCOMING_WORD) != 0) {
+        kvm_machine_drop_source(&machine->fork_poll);
+        kvm_qmp_command(qmp, "cont", NULL, -1, KVM_QMP_COMMAND_MS, on_running, machine);
+    }
+}
+
+static gboolean
+poll_status(gpointer user_data)
+{
+    struct kvm_machine *machine = user_data;
+
+    kvm_qmp_command(machine->qmp, "query-status", NULL, -1, LOAD_MS, on_status, machine);
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+on_incoming(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
+{
+    struct kvm_machine *machine = user_data;
+
+    if (result == NULL) {
+        fail(machine, "it does not take the template's state", text);
+    } else if (machine->record.stage == KVM_STAGE_RUNNING) {
+        machine->fork_poll = g_timeout_add(POLL_MS, poll_status, machine);
+    }
+}
+
+static void
+on_state_sent(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+{
+    struct kvm_machine *machine = user_data;
+
+    if (result == NULL) {
+        fail(machine, "it does not take the template's file", text);
+        return;
+    }
+    kvm_qmp_command(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" STATE_NAME), -1,
+                    LOAD_MS, on_incoming, machine);
+}
+
+static void
+on_capability(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+{
+    struct kvm_machine *machine = user_data;
+    int fd;
+
+    if (result == NULL) {
+        fail(machine, "this engine cannot share memory with a template", text);
+        return;
+    }
+    fd = open(machine->fork_state, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        fail(machine, "its template's state does not open", strerror(errno));
+        return;
+    }
+    kvm_qmp_command(qmp, "getfd", json_pack("{s:s}", "fdname", STATE_NAME), fd, KVM_QMP_COMMAND_MS,
+                    on_state_sent, machine);
+    vd_fd_clear(&fd);
+}
+
+void
+kvm_machine_fork(struct kvm_machine *machine)
+{
+    if (machine->forking) {
+        return; /* only the connection is new */
+    }
+    machine->forking = true;
+    kvm_machine_arm_boot_deadline(machine);
+    kvm_qmp_command(
+        machine->qmp, "migrate-set-capabilities",
+        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", CAPABILITY, "state", 1), -1,
+        KVM_QMP_COMMAND_MS, on_capability, machine);
+}
+
+void
+kvm_machine_renew(struct kvm_machine *machine)
+{
+    g_autofree char *order = kvm_identity_order(machine->record.id, machine->record.uuid);
+
+    if (!kvm_agent_identify(machine->agent, order)) {
+        fail(machine, "its guest cannot be told who it is", NULL);
+    }
+}
+
+/* What people and tests compare between desktops. */
+static void
+keep_answer(const struct kvm_machine *machine, const json_t *answer)
+{
+    g_autofree char *path = g_build_filename(machine->path, KVM_IDENTITY_FILE, NULL);
+    char *line = json_dumps(answer, JSON_INDENT(1));
+
+    if (line == NULL || vd_file_replace(path, line, strlen(line), 0600) < 0) {
+        vd_warning("machine", "%s: cannot write %s", machine->record.id, KVM_IDENTITY_FILE);
+    }
+    free(line);
+}
+
+void
+kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
+{
+    g_autofree char *text = kvm_identity_check(answer, machine->record.id, machine->record.uuid);
+
+    if (!machine->record.forked || machine->record.ready ||
+        machine->record.stage != KVM_STAGE_RUNNING) {
+        return; /* nobody asked */
+    }
+    if (text != NULL) {
+        fail(machine, text, NULL);
+        return;
+    }
+    keep_answer(machine, answer);
+    vd_info("machine", "%s: somebody of its own after %d ms", machine->record.id,
+            (int)((vd_monotonic_us() - machine->fork_us) / US_PER_MS));
+    kvm_machine_became_ready(machine);
+}
+
+void
+kvm_machine_drop_fork(struct kvm_machine *machine)
+{
+    kvm_machine_drop_source(&machine->fork_poll);
+    vd_fd_clear(&machine->ram_fd);
+    g_free(machine->fork_state);
+    g_free(machine->fork_disk);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOSTD_WANT_H
+#define HOSTD_WANT_H
+
+/* want: one entry of the broker's list of desktops, checked. docs/PROTOCOL.md, "Host link". */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "hostd/kvm/machine.h"
+
+/* Strings and stream are borrowed from the message; order.files is for the reader to fill. */
+struct hostd_want {
+    struct kvm_order order;
+    bool gone, polite;
+    bool fork; /* a copy of a template, where that can be had */
+    const json_t *stream;
+};
+
+/* False when a field is missing or out of range. */
+bool hostd_want_read(const json_t *entry, struct hostd_want *ret_want);
+
+#endif
