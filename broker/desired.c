@@ -130,6 +130,7 @@ observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop
     desktop->absent_ms = 0;
     desktop->state = seen->state;
     desktop->since_ms = seen->since_ms;
+    desktop->promise_mb = seen->promise_mb;
     g_strlcpy(desktop->text, seen->text, sizeof(desktop->text));
     g_strlcpy(desktop->stream, seen->stream, sizeof(desktop->stream));
     desktop->figures = seen->figures;

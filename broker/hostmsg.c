@@ -86,6 +86,10 @@ parse_desktop(const json_t *json, struct broker_seen_desktop *ret)
     if (!broker_json_int64(json, "since_ms", &ret->since_ms)) {
         ret->since_ms = 0;
     }
+    if (json_object_get(json, "promise_mb") != NULL &&
+        !broker_json_unsigned(json, "promise_mb", MAX_MEMORY_MB, &ret->promise_mb)) {
+        return false;
+    }
     if (json_is_object(stream)) {
         return broker_json_text(stream, "id", ret->stream, sizeof(ret->stream)) &&
                parse_figures(json_object_get(stream, "figures"), &ret->figures);

@@ -31,6 +31,7 @@ struct broker_seen_desktop {
     enum broker_state state;
     int64_t epoch;
     int64_t since_ms;
+    unsigned promise_mb; /* memory that its host keeps for it; 0: all that it was given */
     char text[BROKER_TEXT_MAX + 1];
     char stream[STORE_ID_MAX + 1];
     struct broker_figures figures;

@@ -76,6 +76,7 @@ struct broker_desktop {
     enum broker_state state;
     char text[BROKER_TEXT_MAX + 1];
     int64_t since_ms;
+    unsigned promise_mb;           /* memory that its host keeps for it; 0: all of row.memory_mb */
     char stream[STORE_ID_MAX + 1]; /* what its streamer says */
     struct broker_figures figures; /* of that stream */
     int64_t absent_ms;             /* since when its connected host does not list it; 0: it does */

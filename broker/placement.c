@@ -22,7 +22,7 @@ host_load(const struct broker_model *model, const struct broker_host *host)
         if (strcmp(desktop->row.host, host->row.name) != 0) {
             continue;
         }
-        load.memory_mb += desktop->row.memory_mb;
+        load.memory_mb += desktop->promise_mb != 0 ? desktop->promise_mb : desktop->row.memory_mb;
         load.cpu += desktop->row.cpu;
         if (desktop->state == BROKER_UNSEEN) {
             load.memory_pending_mb += desktop->row.memory_mb;

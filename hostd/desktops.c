@@ -2,12 +2,12 @@
 #include "hostd/desktops.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "hostd/kvm/spec.h"
+#include "hostd/footprint.h"
 #include "hostd/streamers.h"
 #include "hostd/want.h"
 #include "protocol/base/fd.h"
@@ -17,12 +17,6 @@
 /* A start keeps a processor busy: more at once only make all of them late. */
 #define STARTS_PER_CPU 2
 #define MAX_STATM      256u
-/*
- * Per cent of a fork's memory that is kept free for it. An idle one takes under 12, one that is
- * worked in 15 to 30 of a gigabyte; what it takes beyond that is measured and no longer free.
- */
-#define FORK_SHARE 30u
-#define BYTES_MIB  (1024u * 1024u)
 
 struct desktop {
     struct hostd_desktops *owner;
@@ -513,13 +507,23 @@ report_machine(const struct desktop *desktop)
     const char *text = kvm_machine_text(desktop->machine);
 
     return json_pack(
-        "{s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:s, s:o}", "id", desktop->id, "pool",
+        "{s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:s, s:i, s:o}", "id", desktop->id, "pool",
         record->pool == NULL ? "" : record->pool, "image",
         record->image == NULL ? "" : record->image, "revision", (int)record->revision, "epoch",
         (json_int_t)record->epoch, "state", kvm_state_name(kvm_machine_state(desktop->machine)),
         "text", g_utf8_validate(text, -1, NULL) ? text : "", "since_ms",
-        (json_int_t)record->since_ms, "accel", kvm_accel_name(record->accel), "stream",
+        (json_int_t)record->since_ms, "accel", kvm_accel_name(record->accel), "promise_mb",
+        (int)hostd_footprint_promise_mb(record->memory_mb, record->forked), "stream",
         desktop->streamer != NULL ? hostd_streamer_report(desktop->streamer) : json_null());
+}
+
+static unsigned
+waiting_promise_mb(const struct desktop *desktop)
+{
+    json_int_t memory_mb = json_integer_value(json_object_get(desktop->last_wanted, "memory_mb"));
+    const char *clone = json_string_value(json_object_get(desktop->last_wanted, "clone"));
+
+    return hostd_footprint_promise_mb((unsigned)memory_mb, g_strcmp0(clone, "fork") == 0);
 }
 
 static json_t *
@@ -528,11 +532,12 @@ report_unseen(const struct desktop *desktop)
     const json_t *order = desktop->last_wanted;
 
     return json_pack(
-        "{s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:i, s:s, s:n}", "id", desktop->id, "pool",
+        "{s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:i, s:s, s:i, s:n}", "id", desktop->id, "pool",
         json_object_get(order, "pool"), "image", json_object_get(order, "image"), "revision",
         json_object_get(order, "revision"), "epoch", json_object_get(order, "epoch"), "state",
         desktop->waiting ? "starting" : "gone", "text",
-        desktop->waiting ? "waits for its turn" : "", "since_ms", 0, "accel", "tcg", "stream");
+        desktop->waiting ? "waits for its turn" : "", "since_ms", 0, "accel", "tcg", "promise_mb",
+        desktop->waiting ? (int)waiting_promise_mb(desktop) : 0, "stream");
 }
 
 json_t *
@@ -554,25 +559,6 @@ hostd_desktops_report(const struct hostd_desktops *desktops)
     return all;
 }
 
-/* Memory that is its own: what it shares with its template is not counted for a fork. */
-static unsigned
-touched_mb(pid_t pid, bool forked)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/statm", (int)pid);
-    unsigned long size_pages = 0, resident = 0, shared = 0;
-    char *text = NULL;
-    size_t size;
-
-    if (vd_file_read(path, MAX_STATM, &text, &size) < 0) {
-        return 0;
-    }
-    if (sscanf(text, "%lu %lu %lu", &size_pages, &resident, &shared) == 3 && forked) {
-        resident -= MIN(resident, shared);
-    }
-    free(text);
-    return (unsigned)(resident * (unsigned long)sysconf(_SC_PAGESIZE) / BYTES_MIB);
-}
-
 unsigned
 hostd_desktops_promised_mb(const struct hostd_desktops *desktops)
 {
@@ -586,13 +572,10 @@ hostd_desktops_promised_mb(const struct hostd_desktops *desktops)
         const struct kvm_record *record =
             desktop->machine == NULL ? NULL : kvm_machine_record(desktop->machine);
 
-        if (record != NULL && (record->stage == KVM_STAGE_PREPARED || record->process.pid != 0)) {
-            unsigned touched =
-                record->process.pid == 0 ? 0 : touched_mb(record->process.pid, record->forked);
-            unsigned promise =
-                record->forked ? record->memory_mb * FORK_SHARE / 100 : record->memory_mb;
-
-            promised += promise > touched ? promise - touched : 0;
+        if (record != NULL) {
+            promised += hostd_footprint_untouched_mb(record);
+        } else if (desktop->waiting) {
+            promised += waiting_promise_mb(desktop);
         }
     }
     return promised;

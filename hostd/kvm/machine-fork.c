@@ -40,7 +40,7 @@ on_running(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, 
         return;
     }
     vd_info("machine", "%s: runs after %d ms", machine->record.id,
-            (int)((vd_monotonic_us() - machine->fork_us) / US_PER_MS));
+            (int)((vd_monotonic_us() - machine->begun_us) / US_PER_MS));
     kvm_machine_listen(machine);
 }
 
@@ -166,8 +166,6 @@ kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
         return;
     }
     keep_answer(machine, answer);
-    vd_info("machine", "%s: somebody of its own after %d ms", machine->record.id,
-            (int)((vd_monotonic_us() - machine->fork_us) / US_PER_MS));
     kvm_machine_became_ready(machine);
 }
 

@@ -40,6 +40,7 @@ struct kvm_machine {
     bool switched_off; /* its own user did it */
     char *text;
 
+    int64_t begun_us; /* monotonic, when it was ordered; 0: found */
     int pidfd;
     guint exit_source;
     struct kvm_qmp *qmp;
@@ -58,7 +59,6 @@ struct kvm_machine {
     int ram_fd;                   /* -1: memory of its own */
     bool forking;                 /* the state is on its way, or in */
     guint fork_poll;
-    int64_t fork_us; /* monotonic, when it was begun */
     struct {
         kvm_machine_frozen_fn done; /* NULL: it is not to be frozen */
         void *user_data;

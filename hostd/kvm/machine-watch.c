@@ -10,10 +10,12 @@
 #include "hostd/kvm/machine-private.h"
 #include "hostd/kvm/socket.h"
 #include "hostd/kvm/spec.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
 #define RETRY_MS        500
+#define US_PER_MS       1000
 #define HEALTH_MS       5000
 #define SILENT_ATTEMPTS 3 /* failed connections until a machine counts as silent */
 #define MAX_CMDLINE     (64u * 1024u)
@@ -93,7 +95,12 @@ kvm_machine_became_ready(struct kvm_machine *machine)
         return;
     }
     machine->record.ready = true;
-    vd_notice("machine", "%s: ready", machine->record.id);
+    if (machine->begun_us != 0) {
+        vd_notice("machine", "%s: ready after %d ms", machine->record.id,
+                  (int)((vd_monotonic_us() - machine->begun_us) / US_PER_MS));
+    } else {
+        vd_notice("machine", "%s: ready", machine->record.id);
+    }
     kvm_machine_set_text(machine, NULL);
     (void)kvm_machine_save(machine);
     kvm_machine_note_change(machine);

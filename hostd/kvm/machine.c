@@ -201,7 +201,7 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
         machine->fork_disk = g_strdup(order->fork->disk);
     }
     machine->ram_fd = share_ram(order);
-    machine->fork_us = vd_monotonic_us();
+    machine->begun_us = vd_monotonic_us();
     vd_notice("machine", "%s: %s %s:%u, %u processors, %u MiB, %s", order->id,
               order->fork != NULL ? "forking" : "starting with", order->image, order->revision,
               order->cpu, order->memory_mb, kvm_accel_name(environment->accel));

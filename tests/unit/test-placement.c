@@ -76,6 +76,9 @@ test_promised_memory_counts(struct world *w, gconstpointer data)
     expect_host(w, "a");
     w->pool->memory_mb = 257;
     expect_refusal(w, BROKER_RULE_MEMORY, "Memory=257M is wanted, 256M are left of 1024M");
+    /* A fork shares most of what it has. */
+    broker_model_desktop(w->model, "d-00000002")->promise_mb = 76;
+    expect_host(w, "a");
 }
 
 static void
