@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/admin-desktops.h"
+#include "broker/answer.h"
 #include "broker/change.h"
 #include "broker/groups.h"
 #include "broker/hosts.h"
@@ -55,32 +57,6 @@ free_admin(gpointer data)
     g_free(admin);
 }
 
-static json_t *
-reply_new(void)
-{
-    json_t *json = json_object();
-
-    json_object_set_new(json, "type", json_string("reply"));
-    return json;
-}
-
-static json_t *
-error_new(const char *code, const char *text)
-{
-    json_t *json = json_object();
-
-    json_object_set_new(json, "type", json_string("error"));
-    json_object_set_new(json, "code", json_string(code));
-    json_object_set_new(json, "text", broker_json_string(text));
-    return json;
-}
-
-static json_t *
-store_error(void)
-{
-    return error_new("store", "the database could not be written; the broker's log says why");
-}
-
 /* What is wrong with the pool files, as one text and as a list. */
 static json_t *
 errors_new(const GPtrArray *errors)
@@ -95,7 +71,7 @@ errors_new(const GPtrArray *errors)
                                (const char *)g_ptr_array_index(errors, i));
         json_array_append_new(list, broker_json_string(g_ptr_array_index(errors, i)));
     }
-    json = error_new("invalid", text->str);
+    json = broker_answer_error("invalid", text->str);
     json_object_set_new(json, "errors", list);
     g_string_free(text, TRUE);
     return json;
@@ -104,7 +80,7 @@ errors_new(const GPtrArray *errors)
 static json_t *
 pools_reply(const struct broker_pools *pools)
 {
-    json_t *json = reply_new();
+    json_t *json = broker_answer_new();
 
     json_object_set_new(json, "ok", json_true());
     json_object_set_new(json, "pools", json_integer(pools->items->len));
@@ -171,7 +147,7 @@ verb_plan(struct broker *broker, const json_t *message)
 
     (void)message;
     if (pools != NULL) {
-        reply = reply_new();
+        reply = broker_answer_new();
         json_object_set_new(reply, "changes",
                             broker_plan(broker->model, broker->pools, pools, vd_wall_ms()));
         broker_pools_free(pools);
@@ -206,7 +182,8 @@ on_groups_known(void *user_data)
             reply = broker_report_why(owner->broker, question->user, question->pool);
             vdp_channel_send(
                 admin->conn,
-                reply != NULL ? reply : error_new("not-found", "there is no such pool"), -1);
+                reply != NULL ? reply : broker_answer_error("not-found", "there is no such pool"),
+                -1);
             break;
         }
     }
@@ -221,7 +198,8 @@ begin_why(struct admin *admin, const json_t *message)
     if (!broker_json_text(message, "user", question->user, sizeof(question->user)) ||
         !broker_user_is_valid(question->user) ||
         !broker_json_text(message, "pool", question->pool, sizeof(question->pool))) {
-        vdp_channel_send(admin->conn, error_new("bad-request", "a user and a pool are wanted"), -1);
+        vdp_channel_send(admin->conn,
+                         broker_answer_error("bad-request", "a user and a pool are wanted"), -1);
         g_free(question);
         return;
     }
@@ -239,7 +217,7 @@ verb_audit(struct broker *broker, const json_t *message)
 
     (void)broker_json_int64(message, "since_ms", &since_ms); /* without it: from the start */
     reply = broker_report_audit(broker, since_ms);
-    return reply != NULL ? reply : store_error();
+    return reply != NULL ? reply : broker_answer_store_error();
 }
 
 static json_t *
@@ -252,16 +230,16 @@ verb_host_token(struct broker *broker, const json_t *message)
     json_t *reply;
 
     if (!broker_json_text(message, "name", name, sizeof(name)) || !broker_name_is_valid(name)) {
-        return error_new("bad-request",
-                         "a host name of letters, digits, '.', '_' and '-' is wanted");
+        return broker_answer_error("bad-request",
+                                   "a host name of letters, digits, '.', '_' and '-' is wanted");
     }
     vd_token_new(token);
     if (!store_join_token_put(broker->store, token, name, expires_ms, &error)) {
         broker_store_failed(broker, error);
-        return store_error();
+        return broker_answer_store_error();
     }
     broker_audit(broker, "host-token", NULL, NULL, name, NULL);
-    reply = reply_new();
+    reply = broker_answer_new();
     json_object_set_new(reply, "name", json_string(name));
     json_object_set_new(reply, "token", json_string(token));
     json_object_set_new(reply, "expires_ms", json_integer(expires_ms));
@@ -279,14 +257,15 @@ change_host(struct broker *broker, const json_t *message, const bool *drained, c
     GError *error = NULL;
 
     if (host == NULL) {
-        return error_new("not-found", "there is no such host; 'vedettectl host list' shows them");
+        return broker_answer_error("not-found",
+                                   "there is no such host; 'vedettectl host list' shows them");
     }
     row = host->row;
     row.drained = drained != NULL ? *drained : row.drained;
     row.revoked = revoked != NULL ? *revoked : row.revoked;
     if (!store_host_put(broker->store, &row, &error)) {
         broker_store_failed(broker, error);
-        return store_error();
+        return broker_answer_store_error();
     }
     host->row = row;
     if (row.revoked) {
@@ -295,7 +274,7 @@ change_host(struct broker *broker, const json_t *message, const bool *drained, c
     broker_audit(broker, revoked != NULL ? "host-revoke" : "host-drain", NULL, NULL, row.name,
                  row.drained ? "on" : "off");
     broker_settle_soon(broker);
-    return reply_new();
+    return broker_answer_new();
 }
 
 static json_t *
@@ -318,7 +297,8 @@ verb_host_revoke(struct broker *broker, const json_t *message)
 static json_t *
 no_session(void)
 {
-    return error_new("not-found", "there is no such session; 'vedettectl session list' shows them");
+    return broker_answer_error("not-found",
+                               "there is no such session; 'vedettectl session list' shows them");
 }
 
 static json_t *
@@ -340,10 +320,10 @@ verb_session_end(struct broker *broker, const json_t *message)
         return no_session();
     }
     if (!broker_change_end(broker, session, "admin", "an administrator ended the session")) {
-        return store_error();
+        return broker_answer_store_error();
     }
     broker_settle_soon(broker);
-    return reply_new();
+    return broker_answer_new();
 }
 
 /* Words without control characters that fit a NOTICE. */
@@ -374,13 +354,13 @@ verb_session_tell(struct broker *broker, const json_t *message)
         return no_session();
     }
     if (!is_message(text)) {
-        return error_new("malformed", "1 to 256 bytes of text on one line are wanted");
+        return broker_answer_error("malformed", "1 to 256 bytes of text on one line are wanted");
     }
     g_strlcpy(session->notice, text, sizeof(session->notice));
     session->notice_ms = vd_wall_ms();
     broker_audit(broker, "tell", session->row.user, NULL, session->row.id, text);
     broker_settle_soon(broker);
-    return reply_new();
+    return broker_answer_new();
 }
 
 static const struct {
@@ -399,14 +379,19 @@ static const struct {
     {"session-show", verb_session_show},
     {"session-tell", verb_session_tell},
     {"session-end", verb_session_end},
+    {"desktop-list", broker_admin_desktop_list},
+    {"desktop-delete", broker_admin_desktop_delete},
+    {"trash-list", broker_admin_trash_list},
+    {"trash-restore", broker_admin_trash_restore},
+    {"trash-empty", broker_admin_trash_empty},
     {"reload", verb_reload},
 };
 
 static void
 answer_shutdown(struct admin *admin)
 {
-    guint left = admin->owner->broker->model->desktops->len;
-    json_t *reply = reply_new();
+    unsigned left = broker_model_running(admin->owner->broker->model);
+    json_t *reply = broker_answer_new();
 
     g_clear_handle_id(&admin->shutdown_id, g_source_remove);
     json_object_set_new(reply, "desktops", json_integer(left));
@@ -445,7 +430,8 @@ broker_admin_settled(struct broker_admin *owner)
 {
     guint i;
 
-    for (i = 0; owner != NULL && owner->broker->model->desktops->len == 0 && i < owner->items->len;
+    for (i = 0;
+         owner != NULL && broker_model_running(owner->broker->model) == 0 && i < owner->items->len;
          i++) {
         struct admin *admin = g_ptr_array_index(owner->items, i);
 
@@ -480,7 +466,8 @@ on_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_da
             return;
         }
     }
-    vdp_channel_send(conn, error_new("unknown-verb", "this broker does not know that verb"), -1);
+    vdp_channel_send(
+        conn, broker_answer_error("unknown-verb", "this broker does not know that verb"), -1);
 }
 
 static void

@@ -24,6 +24,14 @@ commit(struct broker *broker, bool ok, GError **error)
     return broker_store_failed(broker, g_steal_pointer(error));
 }
 
+static void
+new_desktop_id(const struct broker *broker, char ret_id[STORE_ID_MAX + 1])
+{
+    do {
+        broker_id_new(ret_id, STORE_ID_MAX + 1, 'd', DESKTOP_BYTES);
+    } while (broker_model_desktop(broker->model, ret_id) != NULL);
+}
+
 static bool
 create_desktop(struct broker *broker, const struct broker_action *action)
 {
@@ -39,9 +47,7 @@ create_desktop(struct broker *broker, const struct broker_action *action)
                                 .created_ms = vd_wall_ms()};
     GError *error = NULL;
 
-    do {
-        broker_id_new(row.id, sizeof(row.id), 'd', DESKTOP_BYTES);
-    } while (broker_model_desktop(broker->model, row.id) != NULL);
+    new_desktop_id(broker, row.id);
     g_strlcpy(row.host, action->host->row.name, sizeof(row.host));
     g_strlcpy(row.pool, pool->name, sizeof(row.pool));
     g_strlcpy(row.image, pool->image, sizeof(row.image));
@@ -54,8 +60,8 @@ create_desktop(struct broker *broker, const struct broker_action *action)
     return true;
 }
 
-static bool
-stop_desktop(struct broker *broker, struct broker_desktop *desktop, const char *text)
+bool
+broker_change_delete(struct broker *broker, struct broker_desktop *desktop, const char *text)
 {
     struct store_desktop row = desktop->row;
     GError *error = NULL;
@@ -66,6 +72,55 @@ stop_desktop(struct broker *broker, struct broker_desktop *desktop, const char *
     }
     desktop->row = row;
     vd_notice(MODULE, "desktop %s of pool '%s' is to go: %s", row.id, row.pool, text);
+    return true;
+}
+
+/* Switches a desktop that is somebody's on or off. */
+static bool
+set_stopped(struct broker *broker, struct broker_desktop *desktop, bool stopped, const char *text)
+{
+    struct store_desktop row = desktop->row;
+    GError *error = NULL;
+
+    row.stopped = stopped;
+    if (!store_desktop_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    desktop->row = row;
+    vd_notice(MODULE, "desktop %s of '%s' is to be %s: %s", row.id, row.owner,
+              stopped ? "switched off" : "switched on", text);
+    return true;
+}
+
+bool
+broker_change_restore(struct broker *broker, const struct broker_host *host,
+                      const struct broker_trash *entry, char ret_id[STORE_ID_MAX + 1])
+{
+    const struct broker_pool *pool = broker_pools_find(broker->pools, entry->pool);
+    struct store_desktop row = {.slot = broker_model_free_slot(broker->model, host->row.name),
+                                .revision = entry->revision,
+                                .epoch = 1,
+                                .cpu = entry->cpu,
+                                .memory_mb = entry->memory_mb,
+                                .accel_any = pool == NULL || pool->accel_any,
+                                .display = pool != NULL ? pool->display : BROKER_DISPLAY_AUTO,
+                                .created_ms = vd_wall_ms()};
+    GError *error = NULL;
+
+    new_desktop_id(broker, row.id);
+    g_strlcpy(row.host, host->row.name, sizeof(row.host));
+    g_strlcpy(row.pool, entry->pool, sizeof(row.pool));
+    g_strlcpy(row.image, entry->image, sizeof(row.image));
+    g_strlcpy(row.owner, entry->user, sizeof(row.owner));
+    g_strlcpy(row.origin, entry->id, sizeof(row.origin));
+    if (!store_desktop_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    broker_model_add_desktop(broker->model, &row);
+    g_strlcpy(ret_id, row.id, STORE_ID_MAX + 1);
+    vd_notice(MODULE, "%s of '%s' comes back from the trash as desktop %s", entry->id, entry->user,
+              row.id);
+    broker_audit(broker, "restore", entry->user, NULL, row.id, entry->id);
     return true;
 }
 
@@ -100,15 +155,27 @@ drop_desktop(struct broker *broker, struct broker_desktop *desktop)
 static bool
 assign(struct broker *broker, struct broker_session *session, struct broker_desktop *desktop)
 {
+    const struct broker_pool *pool = broker_pools_find(broker->pools, desktop->row.pool);
     struct store_session row = session->row;
+    struct store_desktop owned = desktop->row;
     GError *error = NULL;
+    bool ok;
 
     g_strlcpy(row.desktop, desktop->row.id, sizeof(row.desktop));
     row.disconnected_ms = vd_wall_ms();
-    if (!store_session_put(broker->store, &row, &error)) {
+    if (pool != NULL && pool->dedicated) {
+        g_strlcpy(owned.owner, row.user, sizeof(owned.owner));
+    }
+    if (!store_begin(broker->store, &error)) {
         return broker_store_failed(broker, error);
     }
+    ok = store_session_put(broker->store, &row, &error) &&
+         store_desktop_put(broker->store, &owned, &error);
+    if (!commit(broker, ok, &error)) {
+        return false;
+    }
     session->row = row;
+    desktop->row = owned;
     vd_notice(MODULE, "desktop %s of pool '%s' is '%s's, session %s", row.desktop, row.pool,
               row.user, row.id);
     broker_audit(broker, "session-start", row.user, NULL, row.id, row.desktop);
@@ -143,10 +210,13 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
     case BROKER_CREATE:
         return create_desktop(broker, action);
     case BROKER_STOP:
-        return stop_desktop(broker, action->desktop, action->text);
+        return broker_change_delete(broker, action->desktop, action->text);
     case BROKER_FAIL:
         note_failure(broker, action->desktop->row.pool, action->text);
-        return stop_desktop(broker, action->desktop, action->text);
+        return broker_change_delete(broker, action->desktop, action->text);
+    case BROKER_WAKE:
+    case BROKER_REST:
+        return set_stopped(broker, action->desktop, action->kind == BROKER_REST, action->text);
     case BROKER_DROP:
         return drop_desktop(broker, action->desktop);
     case BROKER_ASSIGN:
@@ -217,7 +287,8 @@ broker_change_end(struct broker *broker, struct broker_session *session, const c
     ok = store_session_remove(broker->store, session->row.id, &error);
     if (ok && desktop != NULL) {
         row = desktop->row;
-        row.gone = true;
+        row.gone = row.owner[0] == '\0';
+        row.stopped = !row.gone;
         ok = store_desktop_put(broker->store, &row, &error);
     }
     if (!commit(broker, ok, &error)) {

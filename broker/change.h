@@ -17,8 +17,16 @@ bool broker_change_apply(struct broker *broker, const struct broker_action *acti
 /* A session of user that waits for a desktop of pool. NULL on failure. */
 struct broker_session *broker_change_wait(struct broker *broker, const char *user,
                                           const char *pool);
+/* Has a desktop deleted; its disk goes into its host's trash when somebody had it. */
+bool broker_change_delete(struct broker *broker, struct broker_desktop *desktop, const char *text);
+
+/* A desktop of its user's own from an entry of host's trash; *ret_id is its id. */
+bool broker_change_restore(struct broker *broker, const struct broker_host *host,
+                           const struct broker_trash *entry, char ret_id[STORE_ID_MAX + 1]);
+
 /*
- * Ends a session: its clients are sent away with text, its desktop is wanted gone. kind is for the
+ * Ends a session: its clients are sent away with text, its desktop is wanted gone, or
+ * switched off if it is the user's own. kind is for the
  * audit trail: "logoff", "expired", "failed", "admin".
  */
 bool broker_change_end(struct broker *broker, struct broker_session *session, const char *kind,

@@ -64,6 +64,24 @@ clone_of(const struct broker_pools *pools, const struct store_desktop *row)
     return pool != NULL && broker_pool_forks(pool) ? "fork" : "disk";
 }
 
+/* Whose it is, and what becomes of its disk. */
+static void
+add_keeping(json_t *json, const struct broker_model *model, const struct broker_pools *pools,
+            const struct store_desktop *row)
+{
+    const struct broker_session *session = broker_model_session_on(model, row->id);
+    const struct broker_pool *pool = broker_pools_find(pools, row->pool);
+    const char *user = session != NULL ? session->row.user : row->owner;
+
+    json_object_set_new(json, "user", user[0] != '\0' ? json_string(user) : json_null());
+    json_object_set_new(json, "kept",
+                        json_boolean(row->owner[0] != '\0' || (pool != NULL && pool->dedicated)));
+    json_object_set_new(json, "keep_ms",
+                        json_integer(pool != NULL ? pool->trash_ms : BROKER_TRASH_MS));
+    json_object_set_new(json, "origin",
+                        row->origin[0] != '\0' ? json_string(row->origin) : json_null());
+}
+
 json_t *
 broker_desired(const struct broker_model *model, const struct broker_pools *pools, const char *host,
                const char *ca_pem, int64_t now_ms)
@@ -91,7 +109,11 @@ broker_desired(const struct broker_model *model, const struct broker_pools *pool
         json_object_set_new(json, "accel", json_string(row->accel_any ? "any" : "kvm"));
         json_object_set_new(json, "display", json_string(broker_display_name(row->display)));
         json_object_set_new(json, "clone", json_string(clone_of(pools, row)));
-        json_object_set_new(json, "state", json_string(row->gone ? "gone" : "running"));
+        json_object_set_new(json, "state",
+                            json_string(row->gone      ? "gone"
+                                        : row->stopped ? "stopped"
+                                                       : "running"));
+        add_keeping(json, model, pools, row);
         json_object_set_new(json, "stream", stream_json(model, pools, desktop, ca_pem, now_ms));
         json_array_append_new(list, json);
     }
@@ -149,6 +171,8 @@ broker_observe(struct broker_model *model, struct broker_host *host,
     g_array_set_size(host->images, 0);
     g_array_append_vals(host->images, message->observed.images->data,
                         message->observed.images->len);
+    g_array_set_size(host->trash, 0);
+    g_array_append_vals(host->trash, message->observed.trash->data, message->observed.trash->len);
     for (i = 0; i < model->desktops->len; i++) {
         struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
 

@@ -39,7 +39,8 @@ static bool
 parse_state(const char *text, enum broker_state *ret_state)
 {
     static const enum broker_state states[] = {BROKER_STARTING, BROKER_READY,  BROKER_STOPPING,
-                                               BROKER_GONE,     BROKER_FAILED, BROKER_UNKNOWN};
+                                               BROKER_GONE,     BROKER_FAILED, BROKER_STOPPED,
+                                               BROKER_UNKNOWN};
     size_t i;
 
     for (i = 0; i < G_N_ELEMENTS(states); i++) {
@@ -98,6 +99,43 @@ parse_desktop(const json_t *json, struct broker_seen_desktop *ret)
 }
 
 static bool
+parse_trash(const json_t *json, struct broker_trash *ret)
+{
+    return json_is_object(json) && broker_json_text(json, "id", ret->id, sizeof(ret->id)) &&
+           broker_id_is_valid(ret->id, 'd') &&
+           broker_json_text(json, "pool", ret->pool, sizeof(ret->pool)) &&
+           broker_json_text(json, "user", ret->user, sizeof(ret->user)) &&
+           broker_json_text(json, "image", ret->image, sizeof(ret->image)) &&
+           broker_json_unsigned(json, "revision", MAX_REVISION, &ret->revision) &&
+           broker_json_unsigned(json, "cpu", MAX_CPUS, &ret->cpu) &&
+           broker_json_unsigned(json, "memory_mb", MAX_MEMORY_MB, &ret->memory_mb) &&
+           broker_json_int64(json, "deleted_ms", &ret->deleted_ms) &&
+           broker_json_int64(json, "expires_ms", &ret->expires_ms) &&
+           broker_json_int64(json, "bytes", &ret->bytes);
+}
+
+/* A host of an older version has none. */
+static bool
+parse_all_trash(const json_t *list, GArray *ret)
+{
+    size_t i;
+
+    if (list != NULL &&
+        (!json_is_array(list) || json_array_size(list) > BROKER_HOSTMSG_MAX_TRASH)) {
+        return false;
+    }
+    for (i = 0; i < json_array_size(list); i++) {
+        struct broker_trash entry = {.revision = 0};
+
+        if (!parse_trash(json_array_get(list, i), &entry)) {
+            return false;
+        }
+        g_array_append_val(ret, entry);
+    }
+    return true;
+}
+
+static bool
 parse_observed(const json_t *json, struct broker_hostmsg *message)
 {
     const json_t *desktops = json_object_get(json, "desktops");
@@ -114,6 +152,10 @@ parse_observed(const json_t *json, struct broker_hostmsg *message)
     }
     message->observed.desktops = g_array_new(FALSE, TRUE, sizeof(struct broker_seen_desktop));
     message->observed.images = g_array_new(FALSE, TRUE, sizeof(struct broker_image));
+    message->observed.trash = g_array_new(FALSE, TRUE, sizeof(struct broker_trash));
+    if (!parse_all_trash(json_object_get(json, "trash"), message->observed.trash)) {
+        return false;
+    }
     for (i = 0; i < json_array_size(desktops); i++) {
         struct broker_seen_desktop desktop = {.state = BROKER_UNKNOWN};
 
@@ -187,5 +229,6 @@ broker_hostmsg_clear(struct broker_hostmsg *message)
 {
     g_clear_pointer(&message->observed.desktops, g_array_unref);
     g_clear_pointer(&message->observed.images, g_array_unref);
+    g_clear_pointer(&message->observed.trash, g_array_unref);
     explicit_bzero(message->join.token, sizeof(message->join.token));
 }

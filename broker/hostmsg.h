@@ -18,6 +18,8 @@
 #define BROKER_HOSTMSG_MAX_IMAGES   1024u
 #define BROKER_HOSTMSG_MAX_CSR      8192u /* bytes */
 
+#define BROKER_HOSTMSG_MAX_TRASH 4096u
+
 enum broker_hostmsg_type {
     BROKER_HOSTMSG_HELLO,
     BROKER_HOSTMSG_OBSERVED,
@@ -53,6 +55,7 @@ struct broker_hostmsg {
         char text[BROKER_TEXT_MAX + 1];
         GArray *desktops; /* struct broker_seen_desktop */
         GArray *images;   /* struct broker_image */
+        GArray *trash;    /* struct broker_trash */
     } observed;
     struct {
         char token[VD_TOKEN_CHARS + 1];

@@ -440,6 +440,23 @@ broker_hosts_port(struct broker_hosts *hosts)
     return vdp_link_server_port(hosts->server);
 }
 
+unsigned
+broker_hosts_send_all(struct broker_hosts *hosts, const json_t *message)
+{
+    unsigned count = 0;
+    guint i;
+
+    for (i = 0; i < hosts->peers->len; i++) {
+        struct peer *peer = g_ptr_array_index(hosts->peers, i);
+
+        if (peer->said_hello) {
+            send_json(peer, message);
+            count++;
+        }
+    }
+    return count;
+}
+
 void
 broker_hosts_update(struct broker_hosts *hosts)
 {

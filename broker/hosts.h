@@ -9,6 +9,8 @@
  * every five seconds.
  */
 
+#include <jansson.h>
+
 #include "broker/broker.h"
 
 #define BROKER_MAX_LINKS 1024u
@@ -21,6 +23,8 @@ uint16_t broker_hosts_port(struct broker_hosts *hosts);
 
 /* Sends each host its desired state when that differs from what it was sent last. */
 void broker_hosts_update(struct broker_hosts *hosts);
+/* Sends a message to every connected host; their number. */
+unsigned broker_hosts_send_all(struct broker_hosts *hosts, const json_t *message);
 /* Once a second: repeats the desired state, closes links that fell silent. */
 void broker_hosts_tick(struct broker_hosts *hosts);
 /* Closes the links of a host, after it was revoked. */

@@ -9,6 +9,7 @@ free_host(gpointer data)
     struct broker_host *host = data;
 
     g_array_unref(host->images);
+    g_array_unref(host->trash);
     g_free(host);
 }
 
@@ -112,6 +113,7 @@ broker_model_add_host(struct broker_model *model, const struct store_host *row)
 
     host->row = *row;
     host->images = g_array_new(FALSE, TRUE, sizeof(struct broker_image));
+    host->trash = g_array_new(FALSE, TRUE, sizeof(struct broker_trash));
     g_ptr_array_add(model->hosts, host);
     return host;
 }
@@ -320,6 +322,37 @@ broker_model_note_failure(struct broker_model *model, const char *pool, unsigned
     return true;
 }
 
+struct broker_desktop *
+broker_model_own(const struct broker_model *model, const char *user, const char *pool)
+{
+    guint i;
+
+    for (i = 0; i < model->desktops->len; i++) {
+        struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+
+        if (!desktop->row.gone && strcmp(desktop->row.owner, user) == 0 &&
+            strcmp(desktop->row.pool, pool) == 0 &&
+            broker_model_session_on(model, desktop->row.id) == NULL) {
+            return desktop;
+        }
+    }
+    return NULL;
+}
+
+unsigned
+broker_model_running(const struct broker_model *model)
+{
+    unsigned count = 0;
+    guint i;
+
+    for (i = 0; i < model->desktops->len; i++) {
+        const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
+
+        count += !desktop->row.stopped || desktop->state != BROKER_STOPPED;
+    }
+    return count;
+}
+
 void
 broker_model_forget_failures(struct broker_model *model)
 {
@@ -329,8 +362,8 @@ broker_model_forget_failures(struct broker_model *model)
 const char *
 broker_state_name(enum broker_state state)
 {
-    static const char *const names[] = {"unseen", "starting", "ready",  "stopping",
-                                        "gone",   "failed",   "unknown"};
+    static const char *const names[] = {"unseen", "starting", "ready",   "stopping",
+                                        "gone",   "failed",   "stopped", "unknown"};
 
     return names[state];
 }

@@ -25,12 +25,24 @@ enum broker_state {
     BROKER_STOPPING,
     BROKER_GONE,
     BROKER_FAILED,
+    BROKER_STOPPED, /* switched off, its disk kept */
     BROKER_UNKNOWN, /* the host cannot say: never taken for dead */
 };
 
 struct broker_image {
     char name[STORE_NAME_MAX + 1];
     unsigned revision;
+};
+
+/* A deleted desktop that can be had back. */
+struct broker_trash {
+    char id[STORE_ID_MAX + 1];
+    char pool[STORE_NAME_MAX + 1];
+    char user[STORE_NAME_MAX + 1];
+    char image[STORE_NAME_MAX + 1];
+    unsigned revision, cpu, memory_mb;
+    int64_t deleted_ms, expires_ms;
+    int64_t bytes;
 };
 
 struct broker_host {
@@ -46,6 +58,7 @@ struct broker_host {
     char accel_text[BROKER_TEXT_MAX + 1]; /* the probe's own sentence */
     char text[BROKER_TEXT_MAX + 1];       /* what is wrong with it, in its own words, or "" */
     GArray *images;                       /* struct broker_image */
+    GArray *trash;                        /* struct broker_trash */
 };
 
 /* How a stream does, as its host says: for people. Names: broker_figure_names. */
@@ -137,6 +150,11 @@ struct broker_stream *broker_model_stream(const struct broker_model *model, cons
 /* The session on a desktop. */
 struct broker_session *broker_model_session_on(const struct broker_model *model,
                                                const char *desktop);
+/* The desktop of a pool that is user's for good and that no session is on; NULL: none. */
+struct broker_desktop *broker_model_own(const struct broker_model *model, const char *user,
+                                        const char *pool);
+/* Desktops that are not switched off, or not known to be. */
+unsigned broker_model_running(const struct broker_model *model);
 /* The newest stream of a session: the one that its desktop should serve. */
 struct broker_stream *broker_model_stream_of(const struct broker_model *model, const char *session);
 struct broker_restraint *broker_model_restraint(const struct broker_model *model, const char *pool);

@@ -19,7 +19,8 @@ host_load(const struct broker_model *model, const struct broker_host *host)
     for (i = 0; i < model->desktops->len; i++) {
         const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
 
-        if (strcmp(desktop->row.host, host->row.name) != 0) {
+        if (strcmp(desktop->row.host, host->row.name) != 0 ||
+            (desktop->row.stopped && desktop->state == BROKER_STOPPED)) {
             continue;
         }
         load.memory_mb += desktop->promise_mb != 0 ? desktop->promise_mb : desktop->row.memory_mb;

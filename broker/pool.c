@@ -80,6 +80,7 @@ broker_pool_new(const char *name, const char *path)
     pool->schedules = g_ptr_array_new_with_free_func(broker_schedule_free);
     pool->cpu = 2;
     pool->overcommit = BROKER_OVERCOMMIT_CPU;
+    pool->trash_ms = BROKER_TRASH_MS;
     pool->memory_mb = 2048;
     pool->restrain_count = 3;
     pool->restrain_ms = INT64_C(10) * 60 * 1000;

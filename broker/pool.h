@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BROKER_OVERCOMMIT_CPU 8u /* unless a pool says otherwise */
+#define BROKER_TRASH_MS       INT64_C(900000) /* unless a pool says otherwise */
+#define BROKER_OVERCOMMIT_CPU 8u              /* unless a pool says otherwise */
 
 /* How a desktop comes to be. */
 enum broker_clone {
@@ -29,6 +30,7 @@ struct broker_pool {
     char *name;        /* the file's name without ".pool" */
     char *path;        /* where it was read from */
     char *description; /* what a person sees in the launcher; never empty */
+    bool dedicated;    /* a desktop is its first user's for good */
     unsigned max;      /* desktops of this pool at once, those that are going included */
     unsigned max_per_user;
     GPtrArray *allow; /* char *: "user" or "@group" */
@@ -47,6 +49,7 @@ struct broker_pool {
     int64_t restrain_ms;     /* ... within this time set the pool aside for as long */
     int64_t disconnected_ms; /* a session without a client ends after */
     int64_t absolute_ms;     /* any session ends after; 0: never */
+    int64_t trash_ms;        /* a deleted disk can be had back for; 0: it cannot */
 };
 
 struct broker_pools {

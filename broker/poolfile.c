@@ -42,7 +42,7 @@ struct key {
     const char *refused;      /* VALUE_WORD: a word that is known but cannot be had */
 };
 
-static const char *const type_words[] = {"floating", NULL};
+static const char *const type_words[] = {"floating", "dedicated", NULL}; /* index is the value */
 static const char *const logoff_words[] = {"logoff", NULL};
 static const char *const accel_words[] = {"kvm", "any", NULL}; /* index is the value */
 
@@ -55,7 +55,7 @@ static const char *const clone_words[] = {"auto", "fork", "disk", NULL}; /* enum
 
 static const struct key keys[] = {
     {"Pool", "Description", VALUE_TEXT, false, FIELD(description), 0, 0, NULL, NULL},
-    {"Pool", "Type", VALUE_WORD, false, NO_FIELD, 0, 0, type_words, "dedicated"},
+    {"Pool", "Type", VALUE_WORD, false, FIELD(dedicated), 0, 0, type_words, NULL},
     {"Pool", "Max", VALUE_NUMBER, true, FIELD(max), 1, 10000, NULL, NULL},
     {"Pool", "MaxPerUser", VALUE_NUMBER, false, FIELD(max_per_user), 1, 100, NULL, NULL},
     {"Pool", "Allow", VALUE_PRINCIPALS, false, FIELD(allow), 0, 0, NULL, NULL},
@@ -74,11 +74,12 @@ static const struct key keys[] = {
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
      NULL, NULL},
     {"Session", "Absolute", VALUE_LIMIT, false, FIELD(absolute_ms), 60000, 30 * DAY_MS, NULL, NULL},
+    {"Trash", "Keep", VALUE_LIMIT, false, FIELD(trash_ms), 60000, 30 * DAY_MS, NULL, NULL},
     {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},
 };
 
 static const char *const section_names[] = {"Pool",      "Image",   "Machine", "Spares",
-                                            "Placement", "Session", NULL};
+                                            "Placement", "Session", "Trash",   NULL};
 
 struct parse {
     struct broker_pool *pool;

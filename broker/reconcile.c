@@ -89,6 +89,8 @@ broker_pool_count(const struct broker_model *model, const struct broker_pool *po
             count.stopping++;
         } else if (broker_model_session_on(model, desktop->row.id) != NULL) {
             count.assigned++;
+        } else if (desktop->row.owner[0] != '\0') {
+            count.kept++;
         } else if (is_outdated(desktop, pool, revision)) {
             count.outdated++;
         } else if (desktop->state == BROKER_READY && host != NULL && host->connected) {
@@ -102,7 +104,8 @@ broker_pool_count(const struct broker_model *model, const struct broker_pool *po
     for (i = 0; i < model->sessions->len; i++) {
         const struct broker_session *session = g_ptr_array_index(model->sessions, i);
 
-        if (session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0) {
+        if (session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0 &&
+            broker_model_own(model, session->row.user, pool->name) == NULL) {
             count.waiting++;
         }
     }
@@ -125,7 +128,10 @@ judge_report(struct pass *pass, struct broker_desktop *desktop, struct broker_se
         }
         return true;
     }
-    if (!seen || (desktop->state != BROKER_FAILED && desktop->state != BROKER_GONE)) {
+    /* One that is switched off and has no session yet is on its way up. */
+    if (!seen || desktop->row.stopped ||
+        (desktop->state != BROKER_FAILED && desktop->state != BROKER_GONE &&
+         (desktop->state != BROKER_STOPPED || session == NULL))) {
         return false;
     }
     g_snprintf(text, sizeof(text), "%s%s%s",
@@ -133,10 +139,22 @@ judge_report(struct pass *pass, struct broker_desktop *desktop, struct broker_se
                desktop->text[0] != '\0' ? ": " : "", desktop->text);
     if (session != NULL) {
         end_session(pass, session, desktop->state == BROKER_FAILED, text);
+    } else if (desktop->row.owner[0] != '\0') {
+        stop_desktop(pass, desktop, BROKER_REST, text);
     } else {
         stop_desktop(pass, desktop, BROKER_FAIL, text);
     }
     return true;
+}
+
+/* Nothing but an administrator's word deletes what is somebody's. */
+static void
+judge_owned(struct pass *pass, struct broker_desktop *desktop)
+{
+    if (!desktop->row.stopped && (broker_pools_find(pass->pools, desktop->row.pool) == NULL ||
+                                  host_is_drained(pass->model, desktop->row.host))) {
+        stop_desktop(pass, desktop, BROKER_REST, "nobody can use it now");
+    }
 }
 
 static void
@@ -149,6 +167,10 @@ judge_desktops(struct pass *pass)
         struct broker_session *session = broker_model_session_on(pass->model, desktop->row.id);
 
         if (judge_report(pass, desktop, session) || session != NULL) {
+            continue;
+        }
+        if (desktop->row.owner[0] != '\0') {
+            judge_owned(pass, desktop);
             continue;
         }
         if (broker_pools_find(pass->pools, desktop->row.pool) == NULL) {
@@ -183,7 +205,16 @@ judge_sessions(struct pass *pass)
     }
 }
 
-/* The first waiting session of the pool whose client still asks. */
+/* It waits for a desktop of the pool, and its client still asks. */
+static bool
+is_waiting(const struct pass *pass, const struct broker_session *session,
+           const struct broker_pool *pool)
+{
+    return session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0 &&
+           pass->now_ms - session->polled_ms < BROKER_WAIT_CURRENT_MS;
+}
+
+/* The first waiting session of the pool that has to get a spare. */
 static struct broker_session *
 next_waiting(struct pass *pass, const struct broker_pool *pool)
 {
@@ -192,12 +223,51 @@ next_waiting(struct pass *pass, const struct broker_pool *pool)
     for (i = 0; i < pass->model->sessions->len; i++) {
         struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
 
-        if (session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0 &&
-            pass->now_ms - session->polled_ms < BROKER_WAIT_CURRENT_MS) {
+        if (is_waiting(pass, session, pool) &&
+            broker_model_own(pass->model, session->row.user, pool->name) == NULL) {
             return session;
         }
     }
     return NULL;
+}
+
+static void
+give(struct pass *pass, struct broker_session *session, struct broker_desktop *desktop)
+{
+    struct broker_action *action = add(pass, BROKER_ASSIGN, "");
+
+    action->session = session;
+    action->desktop = desktop;
+}
+
+/* Who has a desktop of her own gets that one, as soon as it runs. */
+static bool
+give_own(struct pass *pass, const struct broker_pool *pool)
+{
+    guint i;
+
+    for (i = 0; i < pass->model->sessions->len; i++) {
+        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+        struct broker_desktop *own =
+            is_waiting(pass, session, pool)
+                ? broker_model_own(pass->model, session->row.user, pool->name)
+                : NULL;
+        const struct broker_host *host =
+            own != NULL ? broker_model_host(pass->model, own->row.host) : NULL;
+
+        if (host == NULL || !host->connected) {
+            continue;
+        }
+        if (own->row.stopped) {
+            add(pass, BROKER_WAKE, "its user wants it")->desktop = own;
+            return true;
+        }
+        if (own->state == BROKER_READY) {
+            give(pass, session, own);
+            return true;
+        }
+    }
+    return false;
 }
 
 enum spare { SPARE_CURRENT_READY, SPARE_CURRENT_ANY, SPARE_OUTDATED, SPARE_OUTDATED_READY };
@@ -218,7 +288,8 @@ find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind)
 
         if (strcmp(desktop->row.pool, pool->name) != 0 || desktop->row.gone ||
             desktop->state == BROKER_UNKNOWN || host == NULL || host->row.drained ||
-            host->row.revoked || broker_model_session_on(pass->model, desktop->row.id) != NULL) {
+            host->row.revoked || desktop->row.owner[0] != '\0' ||
+            broker_model_session_on(pass->model, desktop->row.id) != NULL) {
             continue;
         }
         if (kind == SPARE_CURRENT_READY ? !outdated && ready
@@ -241,8 +312,10 @@ assign(struct pass *pass, const struct broker_pool *pool)
 {
     struct broker_session *session = next_waiting(pass, pool);
     struct broker_desktop *desktop;
-    struct broker_action *action;
 
+    if (give_own(pass, pool)) {
+        return true;
+    }
     if (session == NULL) {
         return false;
     }
@@ -253,9 +326,7 @@ assign(struct pass *pass, const struct broker_pool *pool)
     if (desktop == NULL) {
         return false;
     }
-    action = add(pass, BROKER_ASSIGN, "");
-    action->session = session;
-    action->desktop = desktop;
+    give(pass, session, desktop);
     return true;
 }
 
@@ -284,7 +355,8 @@ static void
 judge_pool(struct pass *pass, const struct broker_pool *pool)
 {
     struct broker_pool_count count = broker_pool_count(pass->model, pool, pass->now_ms);
-    unsigned room = pool->max > count.assigned ? pool->max - count.assigned : 0;
+    unsigned taken = count.assigned + count.kept;
+    unsigned room = pool->max > taken ? pool->max - taken : 0;
     unsigned target = MIN(count.waiting + broker_pool_spares(pool, pass->now_ms), room);
     unsigned spares = count.ready + count.starting;
     struct broker_desktop *extra = NULL;

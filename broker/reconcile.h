@@ -25,6 +25,8 @@ enum broker_action_kind {
     BROKER_FAIL,   /* the same, and the pool's failure is counted */
     BROKER_DROP,   /* desktop: forget it */
     BROKER_ASSIGN, /* desktop to session */
+    BROKER_WAKE,   /* desktop of somebody who wants it: wanted state becomes running */
+    BROKER_REST,   /* desktop that is somebody's: wanted state becomes stopped */
     BROKER_END,    /* session, and its desktop */
     BROKER_FORGET, /* session that waited */
 };
@@ -34,7 +36,7 @@ struct broker_action {
     const struct broker_pool *pool; /* CREATE */
     const struct broker_host *host; /* CREATE */
     unsigned revision;              /* CREATE */
-    struct broker_desktop *desktop; /* STOP, FAIL, DROP, ASSIGN */
+    struct broker_desktop *desktop; /* STOP, FAIL, DROP, ASSIGN, WAKE, REST */
     struct broker_session *session; /* ASSIGN, END, FORGET */
     bool failed;                    /* END: because of a failure of the desktop */
     char text[BROKER_TEXT_MAX + 1]; /* why, for logs and people */
@@ -52,8 +54,9 @@ struct broker_pool_count {
     unsigned starting; /* spares on their way */
     unsigned outdated; /* spares that will be replaced */
     unsigned stopping; /* wanted gone */
+    unsigned kept;     /* somebody's, who has no session on it now */
     unsigned lost;     /* spares whose host is away, or that a host calls unknown */
-    unsigned waiting;  /* sessions without a desktop */
+    unsigned waiting;  /* sessions without a desktop, those apart whose user has one */
 };
 struct broker_pool_count broker_pool_count(const struct broker_model *model,
                                            const struct broker_pool *pool, int64_t now_ms);

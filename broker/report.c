@@ -57,6 +57,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     set_unsigned(json, "stopping", count.stopping);
     set_unsigned(json, "lost", count.lost);
     set_unsigned(json, "waiting", count.waiting);
+    set_unsigned(json, "kept", count.kept);
     json_object_set_new(json, "aside", json_boolean(aside));
     set_text(json, "text", text);
     set_text(json, "failure", restraint != NULL ? restraint->text : "");
@@ -135,13 +136,30 @@ desktop_json(const struct broker_model *model, const struct broker_desktop *desk
     set_text(json, "host", desktop->row.host);
     set_text(json, "image", desktop->row.image);
     set_unsigned(json, "revision", desktop->row.revision);
-    set_text(json, "wanted", desktop->row.gone ? "gone" : "running");
+    set_text(json, "wanted",
+             desktop->row.gone      ? "gone"
+             : desktop->row.stopped ? "stopped"
+                                    : "running");
+    set_text(json, "owner", desktop->row.owner);
     /* What an away host said last is a memory, not a state. */
     set_text(json, "state",
              broker_state_name(host != NULL && host->connected ? desktop->state : BROKER_UNKNOWN));
     set_text(json, "text", desktop->text);
     set_text(json, "session", session != NULL ? session->row.id : "");
     return json;
+}
+
+json_t *
+broker_report_desktops(struct broker *broker)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < broker->model->desktops->len; i++) {
+        json_array_append_new(
+            list, desktop_json(broker->model, g_ptr_array_index(broker->model->desktops, i)));
+    }
+    return list;
 }
 
 /* How the session's stream does, or null: nobody looks, or its host has not said yet. */
@@ -232,16 +250,12 @@ broker_report_status(struct broker *broker)
 {
     json_t *json = reply_new();
     json_t *pools = json_array();
-    json_t *desktops = json_array();
+    json_t *desktops = broker_report_desktops(broker);
     json_t *errors = json_array();
     guint i;
 
     for (i = 0; i < broker->pools->items->len; i++) {
         json_array_append_new(pools, pool_json(broker, g_ptr_array_index(broker->pools->items, i)));
-    }
-    for (i = 0; i < broker->model->desktops->len; i++) {
-        json_array_append_new(
-            desktops, desktop_json(broker->model, g_ptr_array_index(broker->model->desktops, i)));
     }
     for (i = 0; broker->errors != NULL && i < broker->errors->len; i++) {
         json_array_append_new(errors, broker_json_string(g_ptr_array_index(broker->errors, i)));

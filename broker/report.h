@@ -16,6 +16,7 @@ json_t *broker_report_status(struct broker *broker);
 /* {"type":"reply", "hosts":[..]} */
 json_t *broker_report_hosts(struct broker *broker);
 /* {"type":"reply", "sessions":[..]} */
+json_t *broker_report_desktops(struct broker *broker); /* an array */
 json_t *broker_report_sessions(struct broker *broker);
 /* {"type":"reply", "session":{..,"figures":null|{..}}} */
 json_t *broker_report_session(struct broker *broker, const struct broker_session *session);

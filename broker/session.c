@@ -64,7 +64,7 @@ broker_session_outlook(struct broker *broker, const struct broker_pool *pool, ch
     if (count.waiting == 0 && count.ready > 0) {
         return BROKER_OUTLOOK_READY;
     }
-    if (count.assigned + count.waiting >= pool->max) {
+    if (count.assigned + count.kept + count.waiting >= pool->max) {
         g_snprintf(ret_text, size, "All %u desktops of this pool are in use.", pool->max);
         return BROKER_OUTLOOK_FULL;
     }
@@ -100,6 +100,8 @@ pool_json(struct broker *broker, const struct broker_pool *pool, const char *use
     if (!running && session != NULL) {
         state = "starting";
         g_strlcpy(text, "You are waiting for a desktop.", sizeof(text));
+    } else if (!running && broker_model_own(broker->model, user, pool->name) != NULL) {
+        state = "ready";
     } else if (!running) {
         state = states[broker_session_outlook(broker, pool, text, sizeof(text))];
     }
@@ -217,7 +219,9 @@ begin_session(struct broker *broker, const struct broker_pool *pool, const char 
         broker_reply_error(reply, 409, "full", text);
         return NULL;
     }
-    switch (broker_session_outlook(broker, pool, text, sizeof(text))) {
+    switch (broker_model_own(broker->model, user, pool->name) != NULL
+                ? BROKER_OUTLOOK_STARTING
+                : broker_session_outlook(broker, pool, text, sizeof(text))) {
     case BROKER_OUTLOOK_FULL:
         broker_reply_error(reply, 409, "full", text);
         return NULL;

@@ -255,15 +255,20 @@ remember_stream(struct desktop *desktop, const json_t *stream)
     }
 }
 
-/* An ended machine that is wanted again under a higher epoch is a new machine. */
+/* An ended machine that is wanted again is a new machine, if need be on the old one's disk. */
 static void
 start_anew(struct hostd_desktops *desktops, struct desktop *desktop, struct kvm_order *order)
 {
+    bool kept;
+
     hostd_streamer_end(desktop->streamer);
     desktop->streamer = NULL;
+    kept = kvm_machine_state(desktop->machine) == KVM_STATE_STOPPED;
     kvm_machine_free(desktop->machine);
     desktop->machine = NULL;
-    kvm_machine_remove_folder(desktops->environment, desktop->id);
+    if (!kept) { /* else its disk is what it starts from */
+        kvm_machine_remove_folder(desktops->environment, desktop->id);
+    }
     start_desktop(desktops, desktop, order);
 }
 
@@ -304,7 +309,7 @@ has_to_wait(struct hostd_desktops *desktops, struct hostd_want *want)
         return true;
     }
     order->files = image->files;
-    if (want->fork && image->check == HOSTD_IMAGE_SOUND &&
+    if (want->fork && order->origin == NULL && image->check == HOSTD_IMAGE_SOUND &&
         order->memory_mb >= image->manifest->memory_min_mb &&
         !(order->want_kvm && desktops->environment->accel != KVM_ACCEL_KVM) &&
         hostd_templates_find(desktops->templates, order, &order->fork, &text) == HOSTD_FORK_WAIT) {
@@ -341,9 +346,12 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
         return;
     }
     desktop->refused_epoch = false;
-    anew = !want->gone && want->order.epoch > before &&
-           !kvm_machine_has_process(desktop->machine) &&
-           (state == KVM_STATE_GONE || state == KVM_STATE_FAILED);
+    anew = !want->gone && !want->stopped && !kvm_machine_has_process(desktop->machine) &&
+           (state == KVM_STATE_STOPPED ||
+            (want->order.epoch > before && (state == KVM_STATE_GONE || state == KVM_STATE_FAILED)));
+    if (state == KVM_STATE_STOPPED) {
+        want->fork = false; /* it has a disk with somebody's things on it */
+    }
     if (anew && has_to_wait(desktops, want)) {
         desktops->waiting = true;
         return;
@@ -351,9 +359,11 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
     if (!kvm_machine_raise_epoch(desktop->machine, want->order.epoch)) {
         return; /* not on disk, not done; it is tried again with the next list */
     }
-    if (want->gone) {
+    kvm_machine_note_owner(desktop->machine, want->order.user, want->order.kept,
+                           want->order.keep_ms);
+    if (want->gone || want->stopped) {
         remember_stream(desktop, NULL);
-        kvm_machine_stop(desktop->machine, want->polite);
+        kvm_machine_stop(desktop->machine, want->polite, want->stopped);
         match_streamer(desktop);
     } else if (anew) {
         start_anew(desktops, desktop, &want->order);
@@ -385,9 +395,9 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
     desktop->wanted = true;
     if (desktop->machine != NULL) {
         apply_to_machine(desktops, desktop, &want);
-    } else if (!want.gone && has_to_wait(desktops, &want)) {
+    } else if (!want.gone && !want.stopped && has_to_wait(desktops, &want)) {
         remember_waiting(desktop, entry);
-    } else if (!want.gone) {
+    } else if (!want.gone && !want.stopped) {
         start_desktop(desktops, desktop, &want.order);
         remember_stream(desktop, want.stream);
     } else if (desktop->last_wanted == NULL || desktop->waiting) {
@@ -526,6 +536,15 @@ waiting_promise_mb(const struct desktop *desktop)
     return hostd_footprint_promise_mb((unsigned)memory_mb, g_strcmp0(clone, "fork") == 0);
 }
 
+/* One that was never here is as good as gone, but not if it should have a disk here. */
+static const char *
+unseen_state(const struct desktop *desktop)
+{
+    const char *wanted = json_string_value(json_object_get(desktop->last_wanted, "state"));
+
+    return desktop->waiting ? "starting" : g_strcmp0(wanted, "gone") == 0 ? "gone" : "unknown";
+}
+
 static json_t *
 report_unseen(const struct desktop *desktop)
 {
@@ -535,9 +554,9 @@ report_unseen(const struct desktop *desktop)
         "{s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:i, s:s, s:i, s:n}", "id", desktop->id, "pool",
         json_object_get(order, "pool"), "image", json_object_get(order, "image"), "revision",
         json_object_get(order, "revision"), "epoch", json_object_get(order, "epoch"), "state",
-        desktop->waiting ? "starting" : "gone", "text",
-        desktop->waiting ? "waits for its turn" : "", "since_ms", 0, "accel", "tcg", "promise_mb",
-        desktop->waiting ? (int)waiting_promise_mb(desktop) : 0, "stream");
+        unseen_state(desktop), "text", desktop->waiting ? "waits for its turn" : "", "since_ms", 0,
+        "accel", "tcg", "promise_mb", desktop->waiting ? (int)waiting_promise_mb(desktop) : 0,
+        "stream");
 }
 
 json_t *

@@ -9,6 +9,7 @@
 #include "hostd/images.h"
 #include "hostd/report.h"
 #include "hostd/templates.h"
+#include "hostd/trash.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -24,7 +25,7 @@
 struct hostd {
     struct kvm_environment environment;
     const struct kvm_probe *probe;
-    char *state, *desktops_folder, *boot_id, *disk_tool;
+    char *state, *desktops_folder, *trash_folder, *boot_id, *disk_tool;
     struct hostd_images *images;
     struct hostd_templates *templates;
     struct hostd_desktops *desktops;
@@ -52,7 +53,7 @@ send_report(gpointer user_data)
     }
     hostd_uplink_send(hostd->uplink,
                       hostd_report_observed(++hostd->seq, hostd->desktops, hostd->images,
-                                            hostd->templates, hostd->state));
+                                            hostd->templates, hostd->state, hostd->trash_folder));
     return G_SOURCE_REMOVE;
 }
 
@@ -109,6 +110,7 @@ on_tend(gpointer user_data)
         on_changed(hostd);
     }
     if (hostd->ticks % REPORT_EVERY == 0) {
+        hostd_trash_reap(hostd->trash_folder);
         on_changed(hostd);
     }
     return G_SOURCE_CONTINUE;
@@ -133,6 +135,9 @@ on_message(struct hostd_uplink *uplink G_GNUC_UNUSED, json_t *message, void *use
 
     if (g_strcmp0(type, "desired") == 0 && json_is_array(wanted)) {
         hostd_desktops_apply(hostd->desktops, wanted);
+    } else if (g_strcmp0(type, "empty") == 0) {
+        hostd_trash_empty(hostd->trash_folder, json_object_get(message, "ids"));
+        on_changed(hostd);
     }
 }
 
@@ -184,6 +189,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
     hostd->probe = probe;
     hostd->state = g_strdup(options->state);
     hostd->desktops_folder = g_build_filename(options->state, "desktops", NULL);
+    hostd->trash_folder = g_build_filename(options->state, "trash", NULL);
     hostd->boot_id = hostd_report_boot_id();
     hostd->disk_tool = find_disk_tool(options->engine);
     hostd->environment = (struct kvm_environment){
@@ -191,6 +197,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
         .launch = launch,
         .desktops = hostd->desktops_folder,
         .images = options->images,
+        .trash = hostd->trash_folder,
         .boot_id = hostd->boot_id,
         .accel = probe->kind,
         .accel_text = probe->text,
@@ -234,6 +241,7 @@ hostd_free(struct hostd *hostd)
     hostd_images_free(hostd->images);
     g_free(hostd->state);
     g_free(hostd->desktops_folder);
+    g_free(hostd->trash_folder);
     g_free(hostd->boot_id);
     g_free(hostd->disk_tool);
     g_free(hostd);

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "hostd/trash.h"
 #include "protocol/base/fd.h"
 
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
@@ -99,7 +100,7 @@ find_trouble(const char *state_folder)
 json_t *
 hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
                       const struct hostd_images *images, const struct hostd_templates *templates,
-                      const char *state_folder)
+                      const char *state_folder, const char *trash_folder)
 {
     unsigned available = memory_mb("MemAvailable:");
     unsigned spoken_for = hostd_desktops_promised_mb(desktops) + RESERVE_MB;
@@ -109,9 +110,10 @@ hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
         trouble = hostd_templates_trouble(templates);
     }
 
-    return json_pack(
-        "{s:s, s:I, s:i, s:s, s:o, s:o, s:o}", "type", "observed", "seq", (json_int_t)seq,
-        "memory_free_mb", (int)(available > spoken_for ? available - spoken_for : 0), "text",
-        trouble == NULL ? "" : trouble, "desktops", hostd_desktops_report(desktops), "images",
-        report_images(images), "templates", hostd_templates_report(templates));
+    return json_pack("{s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o}", "type", "observed", "seq",
+                     (json_int_t)seq, "memory_free_mb",
+                     (int)(available > spoken_for ? available - spoken_for : 0), "text",
+                     trouble == NULL ? "" : trouble, "desktops", hostd_desktops_report(desktops),
+                     "images", report_images(images), "templates",
+                     hostd_templates_report(templates), "trash", hostd_trash_report(trash_folder));
 }

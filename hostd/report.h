@@ -15,7 +15,8 @@
 json_t *hostd_report_hello(const char *name, const char *boot_id, const struct kvm_probe *probe);
 json_t *hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
                               const struct hostd_images *images,
-                              const struct hostd_templates *templates, const char *state_folder);
+                              const struct hostd_templates *templates, const char *state_folder,
+                              const char *trash_folder);
 
 /* The kernel's name for this boot, "" when it cannot be read; g_free(). */
 char *hostd_report_boot_id(void);

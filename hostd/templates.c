@@ -598,7 +598,7 @@ tend_item(struct item *item)
 
     if (item->machine != NULL && (unwanted || item->state == STATE_READY)) {
         if (unwanted && kvm_machine_has_process(item->machine)) {
-            kvm_machine_stop(item->machine, false);
+            kvm_machine_stop(item->machine, false, false);
         }
         if (kvm_machine_has_process(item->machine)) {
             return false;

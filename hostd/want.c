@@ -6,6 +6,7 @@
 #include "hostd/kvm/spec.h"
 
 #define MAX_SLOT   65535
+#define MAX_USER   64u /* bytes */
 #define NAME_CHARS "._-" G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS
 
 static bool
@@ -46,6 +47,15 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
     want.order.want_kvm = strcmp(accel, "any") != 0;
     want.fork = g_strcmp0(json_string_value(json_object_get(entry, "clone")), "fork") == 0;
     want.gone = strcmp(state, "gone") == 0;
+    want.stopped = strcmp(state, "stopped") == 0;
+    want.order.user = json_string_value(json_object_get(entry, "user"));
+    want.order.kept = json_is_true(json_object_get(entry, "kept"));
+    want.order.keep_ms = MAX(json_integer_value(json_object_get(entry, "keep_ms")), 0);
+    want.order.origin = json_string_value(json_object_get(entry, "origin"));
+    if ((want.order.user != NULL && strlen(want.order.user) > MAX_USER) ||
+        (want.order.origin != NULL && !kvm_spec_name_is_good(want.order.origin))) {
+        return false;
+    }
     *ret_want = want;
-    return want.gone || strcmp(state, "running") == 0;
+    return want.gone || want.stopped || strcmp(state, "running") == 0;
 }

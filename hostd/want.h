@@ -13,7 +13,8 @@
 struct hostd_want {
     struct kvm_order order;
     bool gone, polite;
-    bool fork; /* a copy of a template, where that can be had */
+    bool stopped; /* switched off, its disk kept */
+    bool fork;    /* a copy of a template, where that can be had */
     const json_t *stream;
 };
 

@@ -28,6 +28,8 @@ int ctl_verb_status(const struct ctl *ctl, char **words);
 int ctl_verb_why(const struct ctl *ctl, char **words);
 int ctl_verb_host(const struct ctl *ctl, char **words);
 int ctl_verb_session(const struct ctl *ctl, char **words);
+int ctl_verb_desktop(const struct ctl *ctl, char **words);
+int ctl_verb_trash(const struct ctl *ctl, char **words);
 int ctl_verb_reload(const struct ctl *ctl, char **words);
 int ctl_verb_plan(const struct ctl *ctl, char **words);
 int ctl_verb_diff(const struct ctl *ctl, char **words);

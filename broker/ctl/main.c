@@ -48,7 +48,9 @@ static const struct vd_program program = {
                "  image list               images and their revisions\n"
                "  image build NAME --recipe FILE\n"
                "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
-               "  session list|show ID|tell ID TEXT|end ID",
+               "  session list|show ID|tell ID TEXT|end ID\n"
+               "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
+               "  trash list|restore ID|empty [ID]   what was deleted and can still be had back",
     .usage = "[OPTION...] VERB ...",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
@@ -61,7 +63,8 @@ static const struct {
     {"status", ctl_verb_status}, {"verify", ctl_verb_verify},   {"reload", ctl_verb_reload},
     {"plan", ctl_verb_plan},     {"diff", ctl_verb_diff},       {"apply", ctl_verb_apply},
     {"cat", ctl_verb_cat},       {"why", ctl_verb_why},         {"image", ctl_verb_image},
-    {"host", ctl_verb_host},     {"session", ctl_verb_session}, {"audit", ctl_verb_audit},
+    {"host", ctl_verb_host},     {"session", ctl_verb_session}, {"desktop", ctl_verb_desktop},
+    {"trash", ctl_verb_trash},   {"audit", ctl_verb_audit},
 };
 
 static int

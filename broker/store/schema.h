@@ -42,6 +42,9 @@ static const char *const store_schema_steps[] = {
     "CREATE TABLE audit(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
     " user TEXT NOT NULL, source TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL) STRICT;",
     "ALTER TABLE desktops ADD COLUMN display INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE desktops ADD COLUMN owner TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE desktops ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE desktops ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_SCHEMA_VERSION ((int)(sizeof(store_schema_steps) / sizeof(store_schema_steps[0])))

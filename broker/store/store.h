@@ -47,9 +47,12 @@ struct store_desktop {
     int64_t epoch;
     unsigned cpu;
     unsigned memory_mb;
-    bool accel_any;   /* false: KVM only */
-    unsigned display; /* enum broker_display */
-    bool gone;        /* wanted state; otherwise running */
+    bool accel_any;                 /* false: KVM only */
+    unsigned display;               /* enum broker_display */
+    bool gone;                      /* wanted state; otherwise stopped or running */
+    bool stopped;                   /* wanted state: switched off, its disk kept */
+    char owner[STORE_NAME_MAX + 1]; /* whose it is for good; "": anyone's */
+    char origin[STORE_ID_MAX + 1];  /* what it was in the trash, "": it was not */
     int64_t created_ms;
 };
 

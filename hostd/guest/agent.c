@@ -8,6 +8,8 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +44,24 @@ power_off(void)
     }
 }
 
+/*
+ * The machine is about to end and its disk to be kept. A frozen file system is whole on the disk
+ * and stays as it is; whoever writes to it waits for the end.
+ */
+static void
+write_out(void)
+{
+    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    sync();
+    if (root != -1 && ioctl(root, FIFREEZE, 0) != 0) {
+        fprintf(stderr, "vedette-agent: cannot freeze the file system: %s\n", strerror(errno));
+    }
+    if (root != -1) {
+        close(root);
+    }
+}
+
 static void
 on_message(void *data, const char *type, const char *line, size_t size)
 {
@@ -56,6 +77,9 @@ on_message(void *data, const char *type, const char *line, size_t size)
     } else if (strcmp(type, "identity") == 0) {
         identity_take(line, size, answer);
         guest_port_say(*port, answer);
+    } else if (strcmp(type, "sync") == 0) {
+        write_out();
+        guest_port_say(*port, "{\"type\":\"synced\"}\n");
     }
 }
 

@@ -22,6 +22,7 @@
 #include "hostd/guest/modules.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/tiny-input.h"
+#include "hostd/guest/tiny-note.h"
 #include "hostd/guest/tiny-screen.h"
 #include "hostd/guest/uevent.h"
 
@@ -82,6 +83,9 @@ on_message(void *data, const char *type, const char *line, size_t size)
         guest->power_off = true;
     } else if (strcmp(type, "text") == 0 && guest_port_parse_text(line, size, text)) {
         type_text(&guest->scene, text);
+    } else if (strcmp(type, "sync") == 0) {
+        sync();
+        guest_port_say(guest->port, "{\"type\":\"synced\"}\n");
     } else if (strcmp(type, "identity") == 0) {
         identity_take(line, size, answer);
         guest_port_say(guest->port, answer);
@@ -188,6 +192,7 @@ step(struct guest *guest)
     }
     guest_port_step(guest->port);
     refresh(guest, old_x, old_y);
+    note_save(&guest->scene);
     events = guest->uevents >= 0 ? uevent_take(guest->uevents) : 0;
     if ((events & UEVENT_INPUT) != 0) {
         input_scan(&guest->input);
@@ -221,6 +226,7 @@ main(void)
     if (getrandom(&guest.scene.id, sizeof(guest.scene.id), 0) != sizeof(guest.scene.id)) {
         complain("getrandom", errno);
     }
+    note_load(&guest.scene);
     input_scan(&guest.input);
     follow_display(&guest);
     guest_port_step(guest.port);

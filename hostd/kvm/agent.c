@@ -25,6 +25,7 @@ struct kvm_agent {
     bool skipping;        /* inside a line that is too long */
     bool ready, reported; /* the guest said so; the owner was told */
     bool renews;
+    bool synced;      /* which the owner has not seen yet */
     json_t *identity; /* an answer that the owner has not seen yet */
 };
 
@@ -67,6 +68,8 @@ take_line(struct kvm_agent *agent)
         agent->ready = agent->ready || json_is_true(json_object_get(message, "ready"));
     } else if (strcmp(type, "hello") == 0) {
         agent->renews = json_is_true(json_object_get(message, "renews"));
+    } else if (strcmp(type, "synced") == 0) {
+        agent->synced = true;
     } else if (strcmp(type, "identity") == 0) {
         json_decref(agent->identity);
         agent->identity = json_incref(message);
@@ -97,7 +100,7 @@ take(struct kvm_agent *agent, const char *data, size_t size)
 static bool
 has_news(const struct kvm_agent *agent)
 {
-    return (agent->ready && !agent->reported) || agent->identity != NULL;
+    return (agent->ready && !agent->reported) || agent->identity != NULL || agent->synced;
 }
 
 /* One thing at a time, because the owner may free the agent. */
@@ -105,23 +108,26 @@ static gboolean
 on_report(gpointer user_data)
 {
     struct kvm_agent *agent = user_data;
-    json_t *identity = NULL;
+    bool ready = agent->ready && !agent->reported;
+    json_t *identity = ready ? NULL : g_steal_pointer(&agent->identity);
     bool more;
 
-    if (agent->ready && !agent->reported) {
+    if (ready) {
         agent->reported = true;
-    } else {
-        identity = g_steal_pointer(&agent->identity);
+    } else if (identity == NULL) {
+        agent->synced = false;
     }
     more = has_news(agent);
     if (!more) {
         agent->report = 0;
     }
-    if (identity == NULL) {
+    if (ready) {
         agent->events->ready(agent, agent->user_data);
-    } else {
+    } else if (identity != NULL) {
         agent->events->identity(agent, identity, agent->user_data);
         json_decref(identity);
+    } else {
+        agent->events->synced(agent, agent->user_data);
     }
     return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
@@ -229,6 +235,12 @@ bool
 kvm_agent_identify(struct kvm_agent *agent, const char *order)
 {
     return agent != NULL && say(agent, order);
+}
+
+bool
+kvm_agent_sync(struct kvm_agent *agent)
+{
+    return agent != NULL && say(agent, "{\"type\":\"sync\"}\n");
 }
 
 bool

@@ -22,6 +22,8 @@ struct kvm_agent_events {
     void (*ready)(struct kvm_agent *agent, void *user_data);
     /* What it answers to kvm_agent_identify(); borrowed, foreign. */
     void (*identity)(struct kvm_agent *agent, const json_t *answer, void *user_data);
+    /* It has done what kvm_agent_sync() asked for. */
+    void (*synced)(struct kvm_agent *agent, void *user_data);
 };
 
 /* folder (a descriptor, borrowed) holds the socket called name; events is borrowed. Never NULL. */
@@ -40,6 +42,12 @@ bool kvm_agent_type(struct kvm_agent *agent, const char *text);
 bool kvm_agent_renews(const struct kvm_agent *agent);
 /* Passes an order of kvm_identity_order() on; false when there is no line that takes it. */
 bool kvm_agent_identify(struct kvm_agent *agent, const char *order);
+
+/*
+ * Asks the guest to write out what it holds and to change its disk no more; false when there is no
+ * line that takes it. For a guest that is about to end.
+ */
+bool kvm_agent_sync(struct kvm_agent *agent);
 
 /* Asks the guest to switch itself off; false when there is no line. */
 bool kvm_agent_power_off(struct kvm_agent *agent);

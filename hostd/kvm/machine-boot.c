@@ -58,7 +58,7 @@ static int
 open_files(struct kvm_machine *machine, struct files *files, struct kvm_spec *spec)
 {
     int folder = machine->folder;
-    int disk;
+    int disk, middle;
 
     spec->qmp_fd = files_add(files, "control socket", kvm_socket_listen(folder, KVM_QMP_SOCKET));
     spec->rescue_fd =
@@ -82,9 +82,9 @@ open_files(struct kvm_machine *machine, struct files *files, struct kvm_spec *sp
         spec->disk_fd = files_add(files, "disk", disk < 0 ? -errno : disk);
         spec->base_fd = files_add(files, "image's disk", open_file(machine->disk, O_RDONLY));
     }
-    if (machine->fork_disk != NULL) {
-        spec->middle_fd =
-            files_add(files, "template's disk", open_file(machine->fork_disk, O_RDONLY));
+    middle = openat(folder, KVM_MIDDLE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (middle >= 0 || errno != ENOENT) {
+        spec->middle_fd = files_add(files, "template's disk", middle < 0 ? -errno : middle);
     }
     return files->failed == NULL ? 0 : -files->error;
 }
@@ -107,7 +107,7 @@ fill_spec(struct kvm_machine *machine, struct kvm_spec *spec)
         .cmdline = machine->kernel == NULL ? NULL : machine->cmdline,
         .ram_shared = machine->fork_state == NULL && machine->ram_fd >= 0,
         .incoming = machine->fork_state != NULL,
-        .disposable = true, /* no pool keeps a disk yet beyond its desktop */
+        .disposable = !record->kept,
     };
 }
 
@@ -190,21 +190,47 @@ on_disk_made(GObject *source, GAsyncResult *result, gpointer user_data)
         fail(machine, text);
         return;
     }
+    if (renameat(machine->folder, KVM_NEW_DISK_FILE, machine->folder, KVM_DISK_FILE) < 0) {
+        fail(machine, "its disk cannot be put into its place");
+        return;
+    }
     launch(machine);
+}
+
+/*
+ * The template's overlay belongs to the desktop from now on, under a name of its own: the template
+ * may go, the desktop may be moved.
+ */
+static int
+link_middle(const struct kvm_machine *machine)
+{
+    if (machine->fork_disk == NULL) {
+        return 0;
+    }
+    (void)unlinkat(machine->folder, KVM_MIDDLE_FILE, 0); /* of a start that came to nothing */
+    return linkat(AT_FDCWD, machine->fork_disk, machine->folder, KVM_MIDDLE_FILE, 0) < 0 ? -errno
+                                                                                         : 0;
 }
 
 /* Formats are explicit: a disk never says itself what it is or what it stands on. */
 static void
 make_disk(struct kvm_machine *machine)
 {
-    g_autofree char *overlay = g_build_filename(machine->path, KVM_DISK_FILE, NULL);
-    g_autofree char *base = g_canonicalize_filename(
-        machine->fork_disk != NULL ? machine->fork_disk : machine->disk, NULL);
+    g_autofree char *overlay = g_build_filename(machine->path, KVM_NEW_DISK_FILE, NULL);
+    g_autofree char *middle = g_build_filename(machine->path, KVM_MIDDLE_FILE, NULL);
+    g_autofree char *base =
+        g_canonicalize_filename(machine->fork_disk != NULL ? middle : machine->disk, NULL);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GSubprocess) process =
-        g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error,
-                         machine->environment->disk_tool, "create", "-q", "-f", "qcow2", "-F",
-                         "qcow2", "-b", base, overlay, NULL);
+    g_autoptr(GSubprocess) process = NULL;
+    int linked = link_middle(machine);
+
+    if (linked < 0) {
+        fail(machine, "its template's disk cannot be linked");
+        return;
+    }
+    process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE,
+                               &error, machine->environment->disk_tool, "create", "-q", "-f",
+                               "qcow2", "-F", "qcow2", "-b", base, overlay, NULL);
 
     if (process == NULL) {
         fail(machine, error->message);
@@ -218,7 +244,7 @@ void
 kvm_machine_boot(struct kvm_machine *machine)
 {
     kvm_machine_arm_boot_deadline(machine);
-    if (machine->disk != NULL) {
+    if (machine->disk != NULL && !kvm_machine_has_disk(machine)) {
         make_disk(machine);
     } else {
         launch(machine);

@@ -14,11 +14,14 @@
 #define KVM_RESCUE_SOCKET "qmp-rescue.sock"
 #define KVM_AGENT_SOCKET  "agent.sock"
 #define KVM_DISK_FILE     "disk.qcow2"
+#define KVM_NEW_DISK_FILE "disk.new"     /* while it is made */
+#define KVM_MIDDLE_FILE   "middle.qcow2" /* a fork's: the template's overlay, hard-linked */
 #define KVM_LOG_FILE      "machine.log"
 #define KVM_IDENTITY_FILE "identity.json" /* what a fork's guest said who it is; for people */
 
 enum kvm_stop_step {
     KVM_STOP_NONE,
+    KVM_STOP_SYNC,     /* the guest was asked to write out what it holds */
     KVM_STOP_SHUTDOWN, /* the guest was asked to end */
     KVM_STOP_QUIT,     /* the engine was told to */
     KVM_STOP_KILL,
@@ -112,6 +115,8 @@ void kvm_machine_drop_freeze(struct kvm_machine *machine);
 
 /* machine-stop.c */
 void kvm_machine_resume_stop(struct kvm_machine *machine);
+void kvm_machine_synced(struct kvm_machine *machine); /* its guest has written everything out */
+bool kvm_machine_has_disk(const struct kvm_machine *machine); /* one of its own, in its folder */
 void kvm_machine_ended(struct kvm_machine *machine);
 
 #endif

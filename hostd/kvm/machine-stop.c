@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "hostd/kvm/machine-private.h"
+#include "hostd/kvm/trash.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
 #define KILL_AGAIN_MS 5000
+#define MS_PER_MINUTE 60000
+#define SYNC_MS       5000 /* that a guest gets to write out what it holds */
 
 static gboolean on_stop_timeout(gpointer user_data);
 
@@ -65,6 +68,26 @@ ask_shutdown(struct kvm_machine *machine)
     arm(machine, machine->environment->shutdown_ms);
 }
 
+/* What only the guest's memory holds would be missing on a disk that somebody wants back. */
+static void
+ask_sync(struct kvm_machine *machine)
+{
+    if (!machine->record.ready || !kvm_agent_sync(machine->agent)) {
+        tell_quit(machine);
+        return;
+    }
+    machine->stop_step = KVM_STOP_SYNC;
+    arm(machine, SYNC_MS);
+}
+
+void
+kvm_machine_synced(struct kvm_machine *machine)
+{
+    if (machine->stop_step == KVM_STOP_SYNC) {
+        tell_quit(machine);
+    }
+}
+
 static gboolean
 on_stop_timeout(gpointer user_data)
 {
@@ -73,6 +96,7 @@ on_stop_timeout(gpointer user_data)
     machine->stop_timer = 0;
     switch (machine->stop_step) {
     case KVM_STOP_NONE: /* adopted while it was being stopped; its monitor has had its time */
+    case KVM_STOP_SYNC:
     case KVM_STOP_SHUTDOWN:
         tell_quit(machine);
         break;
@@ -94,16 +118,36 @@ kvm_machine_resume_stop(struct kvm_machine *machine)
     arm(machine, machine->environment->quit_ms);
 }
 
-void
-kvm_machine_stop(struct kvm_machine *machine, bool polite)
+/* Somebody had it, and may want to have it back. */
+static bool
+goes_to_trash(const struct kvm_machine *machine)
 {
-    if (machine->damaged || machine->mismatch || machine->record.stage == KVM_STAGE_STOPPING ||
-        machine->record.stage == KVM_STAGE_GONE) {
+    const struct kvm_record *record = &machine->record;
+
+    return !record->resting && record->user != NULL && record->keep_ms > 0 &&
+           machine->environment->trash != NULL && kvm_machine_has_disk(machine);
+}
+
+void
+kvm_machine_stop(struct kvm_machine *machine, bool polite, bool resting)
+{
+    enum kvm_stage stage = machine->record.stage;
+
+    if (machine->damaged || machine->mismatch || stage == KVM_STAGE_GONE ||
+        (stage == KVM_STAGE_STOPPED && resting)) {
         return; /* nothing may or need be done */
     }
-    vd_notice("machine", "%s: stopping", machine->record.id);
+    if (stage == KVM_STAGE_STOPPING) {
+        if (machine->record.resting && !resting) { /* it is to go for good after all */
+            machine->record.resting = false;
+            (void)kvm_machine_save(machine); /* says so itself, and is tried again */
+        }
+        return;
+    }
+    vd_notice("machine", "%s: stopping%s", machine->record.id, resting ? ", its disk is kept" : "");
     kvm_machine_drop_source(&machine->boot_deadline);
     kvm_machine_fail_display(machine, "the machine is being stopped");
+    machine->record.resting = resting;
     kvm_machine_set_stage(machine, KVM_STAGE_STOPPING, NULL);
     if (machine->pidfd < 0) {
         if (machine->cancellable != NULL) {
@@ -111,8 +155,10 @@ kvm_machine_stop(struct kvm_machine *machine, bool polite)
             g_clear_object(&machine->cancellable);
         }
         kvm_machine_ended(machine);
-    } else if (polite) {
+    } else if (polite || resting) {
         ask_shutdown(machine);
+    } else if (goes_to_trash(machine)) {
+        ask_sync(machine);
     } else {
         tell_quit(machine);
     }
@@ -122,7 +168,8 @@ kvm_machine_stop(struct kvm_machine *machine, bool polite)
 static void
 remove_files(struct kvm_machine *machine)
 {
-    static const char *const names[] = {KVM_DISK_FILE, KVM_QMP_SOCKET, KVM_RESCUE_SOCKET,
+    static const char *const names[] = {KVM_DISK_FILE,     KVM_MIDDLE_FILE, KVM_NEW_DISK_FILE,
+                                        KVM_IDENTITY_FILE, KVM_QMP_SOCKET,  KVM_RESCUE_SOCKET,
                                         KVM_AGENT_SOCKET};
     size_t i;
 
@@ -132,6 +179,25 @@ remove_files(struct kvm_machine *machine)
                        strerror(errno));
         }
     }
+}
+
+/* False when its disk could not be moved: then nothing is removed, and it is tried again. */
+static bool
+move_to_trash(struct kvm_machine *machine)
+{
+    int result = kvm_trash_put(machine->environment->trash, &machine->record, machine->path);
+
+    if (result < 0) {
+        g_autofree char *text =
+            g_strdup_printf("its disk cannot be moved to the trash: %s", strerror(-result));
+
+        vd_error("machine", "%s: %s", machine->record.id, text);
+        kvm_machine_set_text(machine, text);
+        return false;
+    }
+    vd_notice("machine", "%s: its disk is in the trash for %d min", machine->record.id,
+              (int)(machine->record.keep_ms / MS_PER_MINUTE));
+    return true;
 }
 
 static void
@@ -166,7 +232,16 @@ kvm_machine_ended(struct kvm_machine *machine)
     if (kvm_machine_freeze_ended(machine)) {
         return;
     }
-    if (machine->record.stage == KVM_STAGE_STOPPING || machine->switched_off) {
+    if ((machine->record.stage == KVM_STAGE_STOPPING && machine->record.resting) ||
+        (machine->record.stage != KVM_STAGE_STOPPING && machine->switched_off &&
+         machine->record.kept)) {
+        machine->record.ready = false;
+        vd_notice("machine", "%s: stopped", machine->record.id);
+        kvm_machine_set_stage(machine, KVM_STAGE_STOPPED, NULL);
+    } else if (machine->record.stage == KVM_STAGE_STOPPING || machine->switched_off) {
+        if (goes_to_trash(machine) && !move_to_trash(machine)) {
+            return;
+        }
         remove_files(machine);
         vd_notice("machine", "%s: gone", machine->record.id);
         kvm_machine_set_stage(machine, KVM_STAGE_GONE,

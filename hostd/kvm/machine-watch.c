@@ -147,7 +147,14 @@ on_agent_identity(struct kvm_agent *agent G_GNUC_UNUSED, const json_t *answer, v
     kvm_machine_renewed(user_data, answer);
 }
 
-static const struct kvm_agent_events agent_events = {on_agent_ready, on_agent_identity};
+static void
+on_agent_synced(struct kvm_agent *agent G_GNUC_UNUSED, void *user_data)
+{
+    kvm_machine_synced(user_data);
+}
+
+static const struct kvm_agent_events agent_events = {on_agent_ready, on_agent_identity,
+                                                     on_agent_synced};
 
 bool
 kvm_machine_renews(const struct kvm_machine *machine)

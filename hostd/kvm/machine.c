@@ -13,6 +13,7 @@
 #include "hostd/kvm/machine-private.h"
 #include "hostd/kvm/socket.h"
 #include "hostd/kvm/spec.h"
+#include "hostd/kvm/trash.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -146,6 +147,9 @@ fill_record(struct kvm_machine *machine, const struct kvm_order *order)
     record->display = order->display;
     record->forked = order->fork != NULL;
     record->agent = order->files.agent;
+    record->user = g_strdup(order->user);
+    record->kept = order->kept;
+    record->keep_ms = order->keep_ms;
     record->uuid = g_uuid_string_random();
     record->boot_id = g_strdup(machine->environment->boot_id);
     record->stage = KVM_STAGE_PREPARED;
@@ -178,6 +182,7 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     g_autofree char *path = g_build_filename(environment->desktops, order->id, NULL);
     g_autofree char *text = NULL;
     int made = vd_mkdir_all(path, 0700);
+    int taken;
     struct kvm_machine *machine = kvm_machine_new(environment, order->id, changed, user_data);
 
     fill_record(machine, order);
@@ -190,6 +195,14 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     if (order->refused != NULL || (order->want_kvm && environment->accel != KVM_ACCEL_KVM)) {
         kvm_machine_set_stage(machine, KVM_STAGE_FAILED,
                               order->refused != NULL ? order->refused : environment->accel_text);
+        return machine;
+    }
+    taken = order->origin == NULL
+                ? 0
+                : kvm_trash_take(environment->trash, order->origin, machine->path);
+    if (taken < 0) {
+        text = g_strdup_printf("its disk cannot be had from the trash: %s", strerror(-taken));
+        kvm_machine_set_stage(machine, KVM_STAGE_FAILED, text);
         return machine;
     }
     machine->kernel = image_file(environment, order, order->files.kernel);
@@ -321,7 +334,7 @@ kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
         kvm_machine_set_text(machine, "its record names another desktop");
         return machine;
     }
-    if (record.stage == KVM_STAGE_GONE ||
+    if (record.stage == KVM_STAGE_GONE || record.stage == KVM_STAGE_STOPPED ||
         (record.stage == KVM_STAGE_FAILED && record.process.pid == 0)) {
         return machine;
     }
@@ -330,6 +343,10 @@ kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
         return machine;
     }
     if (machine->record.process.pid == 0 && !adopt_prepared(machine)) {
+        if (record.kept && kvm_machine_has_disk(machine)) {
+            kvm_machine_set_stage(machine, KVM_STAGE_STOPPED, NULL);
+            return machine;
+        }
         kvm_machine_free(machine);
         return NULL;
     }
@@ -397,6 +414,25 @@ kvm_machine_raise_epoch(struct kvm_machine *machine, uint64_t epoch)
 }
 
 void
+kvm_machine_note_owner(struct kvm_machine *machine, const char *user, bool kept, int64_t keep_ms)
+{
+    struct kvm_record *record = &machine->record;
+    bool news = (user != NULL && g_strcmp0(record->user, user) != 0) || record->kept != kept ||
+                record->keep_ms != keep_ms;
+
+    if (machine->damaged || !news) {
+        return;
+    }
+    if (user != NULL) {
+        g_free(record->user);
+        record->user = g_strdup(user);
+    }
+    record->kept = kept;
+    record->keep_ms = keep_ms;
+    (void)kvm_machine_save(machine); /* says so itself, and is tried again */
+}
+
+void
 kvm_machine_tend(struct kvm_machine *machine)
 {
     struct stat status;
@@ -458,6 +494,8 @@ kvm_machine_state(const struct kvm_machine *machine)
         return KVM_STATE_GONE;
     case KVM_STAGE_FAILED:
         return KVM_STATE_FAILED;
+    case KVM_STAGE_STOPPED:
+        return KVM_STATE_STOPPED;
     case KVM_STAGE_PREPARED:
     case KVM_STAGE_RUNNING:
         break;
@@ -471,8 +509,8 @@ kvm_machine_state(const struct kvm_machine *machine)
 const char *
 kvm_state_name(enum kvm_state state)
 {
-    static const char *const names[] = {"starting", "ready",  "stopping",
-                                        "gone",     "failed", "unknown"};
+    static const char *const names[] = {"starting", "ready",   "stopping", "gone",
+                                        "failed",   "stopped", "unknown"};
 
     return names[state];
 }
@@ -503,6 +541,12 @@ kvm_machine_is_settled(const struct kvm_machine *machine)
 {
     return machine->damaged || machine->mismatch || machine->verified || machine->silent ||
            machine->record.process.pid == 0 || machine->pidfd < 0;
+}
+
+bool
+kvm_machine_has_disk(const struct kvm_machine *machine)
+{
+    return faccessat(machine->folder, KVM_DISK_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool

@@ -25,6 +25,7 @@ enum kvm_state {
     KVM_STATE_STOPPING,
     KVM_STATE_GONE,    /* ended on order or by its own user; nothing is left */
     KVM_STATE_FAILED,  /* text says why */
+    KVM_STATE_STOPPED, /* switched off, with its disk kept */
     KVM_STATE_UNKNOWN, /* it may run, but it does not answer or is not what the record says */
 };
 
@@ -33,6 +34,7 @@ struct kvm_environment {
     struct vd_launch *launch;
     const char *desktops; /* folder with one folder a desktop */
     const char *images;   /* folder with NAME/REVISION */
+    const char *trash;    /* folder of deleted disks, see trash.h; NULL: there is none */
     const char *boot_id;
     const char *disk_tool;  /* program that makes disks, a path or a name in the path */
     enum kvm_accel accel;   /* what the probe found */
@@ -57,6 +59,10 @@ struct kvm_order {
     enum kvm_display display;
     bool want_kvm; /* refuse anything slower */
     struct kvm_image files;
+    const char *user;                /* whoever has it, NULL: nobody yet */
+    bool kept;                       /* its disk outlives the machine */
+    int64_t keep_ms;                 /* how long a deleted disk stays in the trash */
+    const char *origin;              /* an entry of the trash whose disk it takes, or NULL */
     const char *refused;             /* not NULL: it must not be started, and this is why */
     const struct kvm_template *fork; /* not NULL: it starts as a copy of that */
     int template_ram_fd;             /* memory of a machine that is to become a template; 0: none */
@@ -85,10 +91,15 @@ struct kvm_machine *kvm_machine_adopt(const struct kvm_environment *environment,
 void kvm_machine_free(struct kvm_machine *machine);
 
 /*
- * Ends the machine: an orderly shutdown first when polite, then the engine is told to quit, then it
- * is killed, each step with its time. Its disk is removed. Idempotent.
+ * Ends the machine: an orderly shutdown first when polite or resting, then the engine is told to
+ * quit, then it is killed, each step with its time. With resting its disk is kept for the next
+ * start; else it goes into the trash, or is removed when nobody ever had the desktop. Idempotent.
  */
-void kvm_machine_stop(struct kvm_machine *machine, bool polite);
+void kvm_machine_stop(struct kvm_machine *machine, bool polite, bool resting);
+
+/* Writes down who has it and what becomes of its disk, when that is news. */
+void kvm_machine_note_owner(struct kvm_machine *machine, const char *user, bool kept,
+                            int64_t keep_ms);
 
 /* Writes down a higher epoch; false when that cannot be done, then nothing may be done in its name.
  */

@@ -11,7 +11,8 @@
 
 #define RECORD_VERSION 1
 
-static const char *const stage_names[] = {"prepared", "running", "stopping", "gone", "failed"};
+static const char *const stage_names[] = {"prepared", "running", "stopping",
+                                          "gone",     "failed",  "stopped"};
 
 void
 kvm_record_clear(struct kvm_record *record)
@@ -22,6 +23,7 @@ kvm_record_clear(struct kvm_record *record)
     g_free(record->uuid);
     g_free(record->boot_id);
     g_free(record->text);
+    g_free(record->user);
     memset(record, 0, sizeof(*record));
 }
 
@@ -31,7 +33,7 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
     g_autofree char *path = g_build_filename(folder, KVM_RECORD_FILE, NULL);
     json_t *json = json_pack(
         "{s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:i, s:I, s:s, "
-        "s:b, s:I, s:s?, s:s, s:b}",
+        "s:b, s:I, s:s?, s:s, s:b, s:b, s:b, s:s?, s:I}",
         "version", RECORD_VERSION, "id", record->id, "pool", record->pool, "image", record->image,
         "revision", (int)record->revision, "slot", (int)record->slot, "epoch",
         (json_int_t)record->epoch, "run_epoch", (json_int_t)record->run_epoch, "cpu",
@@ -40,7 +42,9 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
         record->boot_id, "pid", (int)record->process.pid, "start_time",
         (json_int_t)record->process.start_time, "stage", stage_names[record->stage], "ready",
         (int)record->ready, "since_ms", (json_int_t)record->since_ms, "text", record->text,
-        "display", kvm_display_name(record->display), "forked", (int)record->forked);
+        "display", kvm_display_name(record->display), "forked", (int)record->forked, "kept",
+        (int)record->kept, "resting", (int)record->resting, "user", record->user, "keep_ms",
+        (json_int_t)record->keep_ms);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
     int result = text == NULL ? -EILSEQ : vd_file_replace(path, text, strlen(text), 0600);
 
@@ -102,6 +106,10 @@ parse(json_t *json, struct kvm_record *record)
     record->cpu = (unsigned)cpu;
     record->memory_mb = (unsigned)memory_mb;
     record->accel = strcmp(accel, "kvm") == 0 ? KVM_ACCEL_KVM : KVM_ACCEL_TCG;
+    record->kept = json_is_true(json_object_get(json, "kept"));
+    record->resting = json_is_true(json_object_get(json, "resting"));
+    record->user = g_strdup(json_string_value(json_object_get(json, "user")));
+    record->keep_ms = MAX(json_integer_value(json_object_get(json, "keep_ms")), 0);
     record->forked = json_is_true(json_object_get(json, "forked"));
     record->agent = agent != 0;
     record->ready = ready != 0;

@@ -26,6 +26,7 @@ enum kvm_stage {
     KVM_STAGE_STOPPING, /* an explicit order to stop was accepted */
     KVM_STAGE_GONE,     /* ended, nothing of it is left */
     KVM_STAGE_FAILED,   /* ended or never came; text says why */
+    KVM_STAGE_STOPPED,  /* switched off; its disk is kept for the next start */
 };
 
 struct kvm_record {
@@ -44,6 +45,10 @@ struct kvm_record {
     struct vd_process process; /* pid 0 in PREPARED */
     enum kvm_stage stage;
     bool ready;       /* it has been ready once */
+    bool kept;        /* its disk outlives the machine: only an order deletes it */
+    bool resting;     /* STOPPING: it will be STOPPED, not GONE */
+    char *user;       /* owned; whoever had it last, NULL: nobody */
+    int64_t keep_ms;  /* how long a deleted disk stays in the trash; 0: not at all */
     int64_t since_ms; /* wall clock of the last change of stage */
     char *text;       /* owned, may be NULL */
 };

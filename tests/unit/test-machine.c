@@ -168,7 +168,7 @@ end(struct fixture *fixture, struct kvm_machine *machine)
 {
     g_autofree char *id = g_strdup(kvm_machine_record(machine)->id);
 
-    kvm_machine_stop(machine, false);
+    kvm_machine_stop(machine, false, false);
     wait_for_state(machine, KVM_STATE_GONE);
     kvm_machine_free(machine);
     kvm_machine_remove_folder(&fixture->environment, id);
@@ -266,7 +266,7 @@ test_start_confined_adopt_and_stop(void)
 
     disk = g_build_filename(kvm_machine_folder(machine), "disk.qcow2", NULL);
     g_assert_true(g_file_test(disk, G_FILE_TEST_EXISTS));
-    kvm_machine_stop(machine, false);
+    kvm_machine_stop(machine, false, false);
     wait_for_state(machine, KVM_STATE_GONE);
     g_assert_false(vd_process_is_alive(process));
     g_assert_false(g_file_test(disk, G_FILE_TEST_EXISTS));
@@ -335,7 +335,7 @@ test_guest_that_ignores_the_power_button_is_ended(void)
     wait_for_state(machine, KVM_STATE_READY);
     process = kvm_machine_record(machine)->process;
     before = g_get_monotonic_time();
-    kvm_machine_stop(machine, true);
+    kvm_machine_stop(machine, true, false);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_STOPPING);
     wait_for_state(machine, KVM_STATE_GONE);
     g_assert_cmpint(g_get_monotonic_time() - before, >=, 300000);
@@ -380,7 +380,7 @@ test_what_does_not_match_is_left_alone(void)
     machine = kvm_machine_adopt(&fixture.environment, "odd", on_changed, &fixture);
     wait_for_state(machine, KVM_STATE_UNKNOWN);
     g_assert_nonnull(strstr(kvm_machine_text(machine), "uuid"));
-    kvm_machine_stop(machine, false);
+    kvm_machine_stop(machine, false, false);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN);
     kvm_machine_free(machine);
 
@@ -396,7 +396,7 @@ test_what_does_not_match_is_left_alone(void)
     machine = kvm_machine_adopt(&fixture.environment, "odd", on_changed, &fixture);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN);
     g_assert_nonnull(strstr(kvm_machine_text(machine), "damaged"));
-    kvm_machine_stop(machine, false);
+    kvm_machine_stop(machine, false, false);
     kvm_machine_free(machine);
     g_assert_true(vd_process_is_alive(good.process));
 

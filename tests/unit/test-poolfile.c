@@ -188,12 +188,18 @@ test_units_are_mandatory(void)
 }
 
 static void
-test_dedicated_is_refused(void)
+test_dedicated(void)
 {
-    static const char *const expected[] = {
-        "lab.pool:2: Type=dedicated is not yet supported; use Type=floating", NULL};
+    struct broker_pool *pool = expect_pool("[Pool]\nType=dedicated\nMax=1\n[Image]\nName=tiny\n"
+                                           "[Trash]\nKeep=1h\n");
 
-    expect_errors("[Pool]\nType=dedicated\nMax=1\n[Image]\nName=tiny\n", expected);
+    g_assert_true(pool->dedicated);
+    g_assert_cmpint(pool->trash_ms, ==, 3600000);
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL "[Trash]\nKeep=never\n");
+    g_assert_false(pool->dedicated);
+    g_assert_cmpint(pool->trash_ms, ==, 0);
+    broker_pool_free(pool);
 }
 
 static void
@@ -344,7 +350,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/five-mistakes-give-five-lines", test_many_mistakes_at_once);
     g_test_add_func("/poolfile/missing-keys-are-named", test_missing_keys);
     g_test_add_func("/poolfile/units-are-mandatory", test_units_are_mandatory);
-    g_test_add_func("/poolfile/dedicated-is-refused-clearly", test_dedicated_is_refused);
+    g_test_add_func("/poolfile/dedicated", test_dedicated);
     g_test_add_func("/poolfile/bad-principals-are-refused", test_bad_principals);
     g_test_add_func("/poolfile/misplaced-key-names-its-section", test_misplaced_key);
     g_test_add_func("/poolfile/spares-fit-into-max", test_spares_within_max);

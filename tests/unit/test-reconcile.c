@@ -367,6 +367,72 @@ test_comes_to_rest(struct world *w, gconstpointer data)
     g_assert_cmpuint(passes, ==, 20);
 }
 
+static struct broker_desktop *
+own_desktop(struct world *w, const char *user, enum broker_state state)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-000000aa", 1, state);
+
+    g_strlcpy(desktop->row.owner, user, sizeof(desktop->row.owner));
+    return desktop;
+}
+
+/* A desktop of her own is woken for its user, given to her and to nobody else. */
+static void
+test_own_desktop(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *own = own_desktop(w, "kim", BROKER_STOPPED);
+    const struct broker_action *action;
+    struct broker_session *session;
+
+    (void)data;
+    w->pool->spares_running = 0;
+    own->row.stopped = true;
+    decide(w, NOW, 0);
+    fixture_session(w->model, "s-1", "lee", "lab", "");
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_CREATE); /* lee does not get it */
+    session = fixture_session(w->model, "s-2", "kim", "lab", "");
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_WAKE);
+    g_assert_true(action->desktop == own);
+    own->row.stopped = false;
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_CREATE); /* it is on its way; lee waits */
+    own->state = BROKER_READY;
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_ASSIGN);
+    g_assert_true(action->session == session);
+    g_assert_true(action->desktop == own);
+}
+
+/* Whatever happens, nothing but an administrator deletes it. */
+static void
+test_own_desktop_is_never_deleted(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *own = own_desktop(w, "kim", BROKER_FAILED);
+    struct broker_pool_count count;
+
+    (void)data;
+    w->pool->spares_running = 0;
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_REST);
+    own->row.stopped = true;
+    decide(w, NOW, 0);
+    own->state = BROKER_STOPPED;
+    own->row.revision = 0; /* older than any */
+    w->host->row.drained = true;
+    decide(w, NOW, 0);
+    count = broker_pool_count(w->model, w->pool, NOW);
+    g_assert_cmpuint(count.kept, ==, 1);
+    g_assert_cmpuint(count.total, ==, 1);
+    g_assert_cmpuint(broker_model_running(w->model), ==, 0);
+    own->row.stopped = false;
+    own->state = BROKER_READY;
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_REST); /* its host is drained */
+    w->host->row.drained = false;
+    g_ptr_array_set_size(w->pools->items, 0);
+    g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_REST); /* its pool was removed */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -392,6 +458,8 @@ main(int argc, char **argv)
         {"/reconcile/disconnected-clock-ends-the-session", test_disconnected_clock},
         {"/reconcile/absolute-clock-ends-the-session", test_absolute_clock},
         {"/reconcile/spares-follow-the-schedule", test_spares_follow_the_schedule},
+        {"/reconcile/own-desktop-is-its-users", test_own_desktop},
+        {"/reconcile/own-desktop-is-never-deleted", test_own_desktop_is_never_deleted},
         {"/reconcile/comes-to-rest", test_comes_to_rest},
     };
     size_t i;

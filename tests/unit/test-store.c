@@ -71,6 +71,9 @@ make_desktop(const char *id, unsigned slot)
                                     .created_ms = NOW};
 
     g_strlcpy(desktop.id, id, sizeof(desktop.id));
+    g_strlcpy(desktop.owner, "kim", sizeof(desktop.owner));
+    g_strlcpy(desktop.origin, "d-0000000f", sizeof(desktop.origin));
+    desktop.stopped = true;
     return desktop;
 }
 
@@ -139,6 +142,9 @@ test_rows_come_back(struct fixture *f, gconstpointer data)
     g_assert_cmpuint(desktop->memory_mb, ==, 512);
     g_assert_true(desktop->accel_any);
     g_assert_cmpuint(desktop->display, ==, 3);
+    g_assert_cmpstr(desktop->owner, ==, "kim");
+    g_assert_cmpstr(desktop->origin, ==, "d-0000000f");
+    g_assert_true(desktop->stopped);
     g_assert_false(desktop->gone);
     g_array_unref(rows);
     rows = store_sessions_load(f->store, NULL);

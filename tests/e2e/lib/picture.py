@@ -31,6 +31,11 @@ class Picture:
                     first = first or (x, y)
         return f'{wrong} pixels differ, the first at {first}'
 
+    def crop(self, x, y, width, height):
+        rows = range(y, y + height)
+        return Picture(width, height, b''.join(self.pixels[(row * self.width + x) * 3:(row * self.width + x + width) * 3]
+                                               for row in rows))
+
     def colours(self):
         return len({self.pixels[i:i + 3] for i in range(0, len(self.pixels), 3)})
 

@@ -92,12 +92,12 @@ def process_children(pid):
     return found
 
 
-def tiny_image():
-    """The folder with the tiny image, built once a build folder."""
-    images = f'{BUILD}/tests/images'
-    if not os.path.exists(f'{images}/tiny/1/manifest.json'):
+def tiny_image(name='tiny'):
+    """The folder with the tiny image, built once a build folder; tiny-disk has one of its own."""
+    images = f'{BUILD}/tests/images' if name == 'tiny' else f'{BUILD}/tests/images-{name}'
+    if not os.path.exists(f'{images}/{name}/1/manifest.json'):
         os.makedirs(images, exist_ok=True)
-        subprocess.run([IMAGE, 'build', 'tiny', '--recipe', f'{SOURCE}/hostd/image/recipes/tiny.recipe',
+        subprocess.run([IMAGE, 'build', name, '--recipe', f'{SOURCE}/hostd/image/recipes/{name}.recipe',
                         '--images', images, '--cache', f'{BUILD}/tests/cache', '--guest', f'{BUILD}/hostd/guest'],
                        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=None if os.environ.get('VEDETTE_KEEP') else subprocess.DEVNULL)
@@ -107,7 +107,7 @@ def tiny_image():
 class System:
     """with System(users=..., pools=...) as system: a running installation."""
 
-    def __init__(self, users, pools, up_options=()):
+    def __init__(self, users, pools, up_options=(), image='tiny'):
         self.folder = tempfile.mkdtemp(prefix='vedette-e2e.')
         os.chmod(self.folder, 0o755)
         self.state, self.config = f'{self.folder}/state', f'{self.folder}/config'
@@ -120,7 +120,7 @@ class System:
         os.makedirs(f'{self.config}/pam.d')
         os.makedirs(self.state)
         os.chmod(self.state, 0o711)
-        shutil.copytree(tiny_image(), f'{self.state}/images')
+        shutil.copytree(tiny_image(image), f'{self.state}/images')
         for name, text in pools.items():
             self.write_pool(name, text)
         self.users_path = f'{self.folder}/users'

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostd/guest/tiny-note.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DISK  "/dev/vda"
+#define MAGIC "vedette note"
+
+struct note {
+    char magic[sizeof(MAGIC)];
+    char text[SCENE_LINES][SCENE_COLUMNS + 1];
+};
+
+static int disk = -1;
+static struct note last; /* as it is on the disk */
+
+void
+note_load(struct scene *scene)
+{
+    struct note note;
+
+    disk = open(DISK, O_RDWR | O_CLOEXEC);
+    if (disk < 0 || pread(disk, &note, sizeof(note), 0) != (ssize_t)sizeof(note) ||
+        memcmp(note.magic, MAGIC, sizeof(MAGIC)) != 0) {
+        return;
+    }
+    last = note;
+    for (int i = 0; i < SCENE_LINES; i++) {
+        note.text[i][SCENE_COLUMNS] = '\0';
+        for (const char *c = note.text[i]; *c != '\0'; c++) {
+            scene_type(scene, *c);
+        }
+    }
+}
+
+void
+note_save(const struct scene *scene)
+{
+    struct note note = {.magic = MAGIC};
+
+    memcpy(note.text, scene->text, sizeof(note.text));
+    if (disk < 0 || memcmp(note.text, last.text, sizeof(note.text)) == 0) {
+        return;
+    }
+    if (pwrite(disk, &note, sizeof(note), 0) != (ssize_t)sizeof(note)) {
+        fprintf(stderr, "vedette-tiny: note: %s\n", strerror(errno));
+    }
+    last = note;
+}

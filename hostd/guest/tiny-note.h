@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VEDETTE_GUEST_TINY_NOTE_H
+#define VEDETTE_GUEST_TINY_NOTE_H
+
+/*
+ * note: the text that was typed, on the guest's disk, if it has one: what a test looks for after a
+ * desktop was deleted and came back. Written without waiting for the disk, as programs do.
+ */
+
+#include "hostd/guest/tiny-scene.h"
+
+/* Types what an earlier life of this disk left. */
+void note_load(struct scene *scene);
+
+/* Writes the scene's text when it has changed. */
+void note_save(const struct scene *scene);
+
+#endif
