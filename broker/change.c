@@ -33,12 +33,12 @@ new_desktop_id(const struct broker *broker, char ret_id[STORE_ID_MAX + 1])
 }
 
 static bool
-create_desktop(struct broker *broker, const struct broker_action *action)
+create_desktop(struct broker *broker, const struct broker_pool *pool,
+               const struct broker_host *host, unsigned revision, const char *owner,
+               char ret_id[STORE_ID_MAX + 1])
 {
-    const struct broker_pool *pool = action->pool;
-    struct store_desktop row = {.slot =
-                                    broker_model_free_slot(broker->model, action->host->row.name),
-                                .revision = action->revision,
+    struct store_desktop row = {.slot = broker_model_free_slot(broker->model, host->row.name),
+                                .revision = revision,
                                 .epoch = 1,
                                 .cpu = pool->cpu,
                                 .memory_mb = pool->memory_mb,
@@ -48,9 +48,11 @@ create_desktop(struct broker *broker, const struct broker_action *action)
     GError *error = NULL;
 
     new_desktop_id(broker, row.id);
-    g_strlcpy(row.host, action->host->row.name, sizeof(row.host));
+    g_strlcpy(row.host, host->row.name, sizeof(row.host));
     g_strlcpy(row.pool, pool->name, sizeof(row.pool));
     g_strlcpy(row.image, pool->image, sizeof(row.image));
+    g_strlcpy(row.owner, owner, sizeof(row.owner));
+    g_strlcpy(ret_id, row.id, STORE_ID_MAX + 1);
     if (!store_desktop_put(broker->store, &row, &error)) {
         return broker_store_failed(broker, error);
     }
@@ -58,6 +60,14 @@ create_desktop(struct broker *broker, const struct broker_action *action)
     vd_notice(MODULE, "desktop %s of pool '%s' goes to host '%s' with %s:%u", row.id, row.pool,
               row.host, row.image, row.revision);
     return true;
+}
+
+bool
+broker_change_create_for(struct broker *broker, const struct broker_pool *pool,
+                         const struct broker_host *host, const char *owner,
+                         char ret_id[STORE_ID_MAX + 1])
+{
+    return create_desktop(broker, pool, host, pool->revision, owner, ret_id);
 }
 
 bool
@@ -199,6 +209,7 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
 {
     const char *kind = action->failed ? "failed" : "expired";
     char pool[STORE_NAME_MAX + 1];
+    char id[STORE_ID_MAX + 1];
 
     if ((action->desktop != NULL &&
          !g_ptr_array_find(broker->model->desktops, action->desktop, NULL)) ||
@@ -208,7 +219,7 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
     }
     switch (action->kind) {
     case BROKER_CREATE:
-        return create_desktop(broker, action);
+        return create_desktop(broker, action->pool, action->host, action->revision, "", id);
     case BROKER_STOP:
         return broker_change_delete(broker, action->desktop, action->text);
     case BROKER_FAIL:

@@ -20,6 +20,11 @@ struct broker_session *broker_change_wait(struct broker *broker, const char *use
 /* Has a desktop deleted; its disk goes into its host's trash when somebody had it. */
 bool broker_change_delete(struct broker *broker, struct broker_desktop *desktop, const char *text);
 
+/* A desktop of pool, with its revision, on host, that is owner's; *ret_id is its id. */
+bool broker_change_create_for(struct broker *broker, const struct broker_pool *pool,
+                              const struct broker_host *host, const char *owner,
+                              char ret_id[STORE_ID_MAX + 1]);
+
 /* A desktop of its user's own from an entry of host's trash; *ret_id is its id. */
 bool broker_change_restore(struct broker *broker, const struct broker_host *host,
                            const struct broker_trash *entry, char ret_id[STORE_ID_MAX + 1]);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/canary.h"
 #include "broker/jsonget.h"
 #include "broker/pool.h"
 
@@ -77,7 +78,9 @@ add_keeping(json_t *json, const struct broker_model *model, const struct broker_
     json_object_set_new(json, "kept",
                         json_boolean(row->owner[0] != '\0' || (pool != NULL && pool->dedicated)));
     json_object_set_new(json, "keep_ms",
-                        json_integer(pool != NULL ? pool->trash_ms : BROKER_TRASH_MS));
+                        json_integer(broker_canary_is(row->owner) ? 0
+                                     : pool != NULL               ? pool->trash_ms
+                                                                  : BROKER_TRASH_MS));
     json_object_set_new(json, "origin",
                         row->origin[0] != '\0' ? json_string(row->origin) : json_null());
 }

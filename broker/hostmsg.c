@@ -173,6 +173,7 @@ parse_observed(const json_t *json, struct broker_hostmsg *message)
             !broker_json_unsigned(item, "revision", MAX_REVISION, &image.revision)) {
             return false;
         }
+        image.published = json_is_true(json_object_get(item, "published"));
         g_array_append_val(message->observed.images, image);
     }
     return true;

@@ -276,9 +276,10 @@ broker_model_free_slot(const struct broker_model *model, const char *host)
 }
 
 unsigned
-broker_model_latest(const struct broker_model *model, const char *image)
+broker_model_latest(const struct broker_model *model, const char *image, bool *ret_published)
 {
     unsigned latest = 0;
+    bool published = false;
     guint i;
     guint j;
 
@@ -288,10 +289,15 @@ broker_model_latest(const struct broker_model *model, const char *image)
         for (j = 0; host->connected && j < host->images->len; j++) {
             const struct broker_image *have = &g_array_index(host->images, struct broker_image, j);
 
-            if (have->revision > latest && strcmp(have->name, image) == 0) {
+            if (strcmp(have->name, image) == 0 &&
+                (have->published != published ? have->published : have->revision > latest)) {
                 latest = have->revision;
+                published = have->published;
             }
         }
+    }
+    if (ret_published != NULL) {
+        *ret_published = published;
     }
     return latest;
 }

@@ -32,6 +32,7 @@ enum broker_state {
 struct broker_image {
     char name[STORE_NAME_MAX + 1];
     unsigned revision;
+    bool published; /* "latest" is this one */
 };
 
 /* A deleted desktop that can be had back. */
@@ -161,8 +162,12 @@ struct broker_restraint *broker_model_restraint(const struct broker_model *model
 
 /* The smallest slot that no desktop of the host has. */
 unsigned broker_model_free_slot(const struct broker_model *model, const char *host);
-/* The newest revision that any connected host has, 0 without one. */
-unsigned broker_model_latest(const struct broker_model *model, const char *image);
+/*
+ * The published revision of an image on any connected host, or, where none was ever published, the
+ * newest; 0 without one. *ret_published (NULL: of no interest) says which of the two it is.
+ */
+unsigned broker_model_latest(const struct broker_model *model, const char *image,
+                             bool *ret_published);
 
 /* Counts a failure; true when it is the one that sets the pool aside. */
 bool broker_model_note_failure(struct broker_model *model, const char *pool, unsigned count,

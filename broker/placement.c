@@ -122,7 +122,7 @@ host_passes(const struct broker_host *host, const struct broker_pool *pool, unsi
 unsigned
 broker_pool_revision(const struct broker_model *model, const struct broker_pool *pool)
 {
-    return pool->revision != 0 ? pool->revision : broker_model_latest(model, pool->image);
+    return pool->revision != 0 ? pool->revision : broker_model_latest(model, pool->image, NULL);
 }
 
 struct broker_placement

@@ -81,6 +81,10 @@ broker_pool_new(const char *name, const char *path)
     pool->cpu = 2;
     pool->overcommit = BROKER_OVERCOMMIT_CPU;
     pool->trash_ms = BROKER_TRASH_MS;
+    pool->canary_start_ms = 300000;
+    pool->canary_frame_ms = 5000;
+    pool->canary_echo_ms = 2000;
+    pool->canary_tap = g_strdup("a");
     pool->memory_mb = 2048;
     pool->restrain_count = 3;
     pool->restrain_ms = INT64_C(10) * 60 * 1000;
@@ -101,5 +105,6 @@ broker_pool_free(struct broker_pool *pool)
     g_ptr_array_unref(pool->deny);
     g_ptr_array_unref(pool->schedules);
     g_free(pool->image);
+    g_free(pool->canary_tap);
     g_free(pool);
 }

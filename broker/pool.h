@@ -36,7 +36,11 @@ struct broker_pool {
     GPtrArray *allow; /* char *: "user" or "@group" */
     GPtrArray *deny;
     char *image;
-    unsigned revision; /* 0: the latest one */
+    unsigned revision;       /* 0: the latest one */
+    int64_t canary_start_ms; /* what a revision may take before it is published: to be ready, */
+    int64_t canary_frame_ms; /* from connecting to its first frame, */
+    int64_t canary_echo_ms;  /* and from a key to a changed picture */
+    char *canary_tap;        /* that key, as "a" or "leftctrl+esc" */
     unsigned cpu;
     unsigned memory_mb;
     bool accel_any;          /* false: only a host with a real KVM */

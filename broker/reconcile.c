@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/canary.h"
 #include "broker/placement.h"
 
 struct pass {
@@ -40,16 +41,23 @@ end_session(struct pass *pass, struct broker_session *session, bool failed, cons
 }
 
 static bool
-is_outdated(const struct broker_desktop *desktop, const struct broker_pool *pool, unsigned revision)
+is_outdated(const struct broker_model *model, const struct broker_desktop *desktop,
+            const struct broker_pool *pool, unsigned revision)
 {
     const struct store_desktop *row = &desktop->row;
+    bool published;
 
     if (strcmp(row->image, pool->image) != 0 || row->cpu != pool->cpu ||
         row->memory_mb != pool->memory_mb || row->accel_any != pool->accel_any ||
         row->display != pool->display) {
         return true;
     }
-    return pool->revision != 0 ? row->revision != pool->revision : row->revision < revision;
+    if (pool->revision != 0) {
+        return row->revision != pool->revision;
+    }
+    /* A published revision may be older than what runs: it was rolled back. */
+    (void)broker_model_latest(model, pool->image, &published);
+    return published ? row->revision != revision : row->revision < revision;
 }
 
 /* Its host is there, or was a moment ago. */
@@ -91,7 +99,7 @@ broker_pool_count(const struct broker_model *model, const struct broker_pool *po
             count.assigned++;
         } else if (desktop->row.owner[0] != '\0') {
             count.kept++;
-        } else if (is_outdated(desktop, pool, revision)) {
+        } else if (is_outdated(model, desktop, pool, revision)) {
             count.outdated++;
         } else if (desktop->state == BROKER_READY && host != NULL && host->connected) {
             count.ready++;
@@ -139,6 +147,8 @@ judge_report(struct pass *pass, struct broker_desktop *desktop, struct broker_se
                desktop->text[0] != '\0' ? ": " : "", desktop->text);
     if (session != NULL) {
         end_session(pass, session, desktop->state == BROKER_FAILED, text);
+    } else if (broker_canary_is(desktop->row.owner)) {
+        return true; /* whoever started it wants to read why */
     } else if (desktop->row.owner[0] != '\0') {
         stop_desktop(pass, desktop, BROKER_REST, text);
     } else {
@@ -147,10 +157,16 @@ judge_report(struct pass *pass, struct broker_desktop *desktop, struct broker_se
     return true;
 }
 
-/* Nothing but an administrator's word deletes what is somebody's. */
+/* Nothing but an administrator's word deletes what is somebody's; a canary is nobody's. */
 static void
 judge_owned(struct pass *pass, struct broker_desktop *desktop)
 {
+    if (broker_canary_is(desktop->row.owner)) {
+        if (pass->now_ms - desktop->row.created_ms >= BROKER_CANARY_MS) {
+            stop_desktop(pass, desktop, BROKER_STOP, "its test was not ended");
+        }
+        return;
+    }
     if (!desktop->row.stopped && (broker_pools_find(pass->pools, desktop->row.pool) == NULL ||
                                   host_is_drained(pass->model, desktop->row.host))) {
         stop_desktop(pass, desktop, BROKER_REST, "nobody can use it now");
@@ -166,7 +182,8 @@ judge_desktops(struct pass *pass)
         struct broker_desktop *desktop = g_ptr_array_index(pass->model->desktops, i);
         struct broker_session *session = broker_model_session_on(pass->model, desktop->row.id);
 
-        if (judge_report(pass, desktop, session) || session != NULL) {
+        if ((judge_report(pass, desktop, session) || session != NULL) &&
+            !broker_canary_is(desktop->row.owner)) {
             continue;
         }
         if (desktop->row.owner[0] != '\0') {
@@ -283,7 +300,7 @@ find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind)
     for (i = 0; i < pass->model->desktops->len; i++) {
         struct broker_desktop *desktop = g_ptr_array_index(pass->model->desktops, i);
         const struct broker_host *host = broker_model_host(pass->model, desktop->row.host);
-        bool outdated = is_outdated(desktop, pool, revision);
+        bool outdated = is_outdated(pass->model, desktop, pool, revision);
         bool ready = desktop->state == BROKER_READY && host != NULL && host->connected;
 
         if (strcmp(desktop->row.pool, pool->name) != 0 || desktop->row.gone ||

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/answer.h"
 #include "broker/gateways.h"
 #include "broker/jsonget.h"
 #include "broker/placement.h"
@@ -11,15 +12,6 @@
 
 #define TEXT_SIZE 600u
 #define AUDIT_MAX 500u /* lines; the reply is one record */
-
-static json_t *
-reply_new(void)
-{
-    json_t *json = json_object();
-
-    json_object_set_new(json, "type", json_string("reply"));
-    return json;
-}
 
 static void
 set_unsigned(json_t *json, const char *key, unsigned value)
@@ -47,6 +39,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     set_text(json, "description", pool->description);
     set_text(json, "image", pool->image);
     set_unsigned(json, "revision", broker_pool_revision(broker->model, pool));
+    json_object_set_new(json, "latest", json_boolean(pool->revision == 0));
     set_unsigned(json, "max", pool->max);
     set_unsigned(json, "spares", broker_pool_spares(pool, vd_wall_ms()));
     set_unsigned(json, "total", count.total);
@@ -216,7 +209,7 @@ sessions_json(struct broker *broker)
 json_t *
 broker_report_hosts(struct broker *broker)
 {
-    json_t *json = reply_new();
+    json_t *json = broker_answer_new();
 
     json_object_set_new(json, "hosts", hosts_json(broker));
     return json;
@@ -226,7 +219,7 @@ json_t *
 broker_report_session(struct broker *broker, const struct broker_session *session)
 {
     const struct broker_model *model = broker->model;
-    json_t *json = reply_new();
+    json_t *json = broker_answer_new();
     json_t *item = session_json(model, session);
 
     json_object_set_new(item, "figures",
@@ -239,7 +232,7 @@ broker_report_session(struct broker *broker, const struct broker_session *sessio
 json_t *
 broker_report_sessions(struct broker *broker)
 {
-    json_t *json = reply_new();
+    json_t *json = broker_answer_new();
 
     json_object_set_new(json, "sessions", sessions_json(broker));
     return json;
@@ -248,7 +241,7 @@ broker_report_sessions(struct broker *broker)
 json_t *
 broker_report_status(struct broker *broker)
 {
-    json_t *json = reply_new();
+    json_t *json = broker_answer_new();
     json_t *pools = json_array();
     json_t *desktops = broker_report_desktops(broker);
     json_t *errors = json_array();
@@ -356,7 +349,7 @@ broker_report_why(struct broker *broker, const char *user, const char *pool_name
     if (outlook == BROKER_OUTLOOK_READY) {
         g_strlcpy(text, "A desktop is ready.", sizeof(text));
     }
-    json = reply_new();
+    json = broker_answer_new();
     set_text(json, "user", user);
     set_text(json, "pool", pool->name);
     json_object_set_new(json, "ok", json_boolean(ok));
@@ -407,7 +400,7 @@ broker_report_audit(struct broker *broker, int64_t since_ms)
         json_array_append_new(list, json);
     }
     g_array_unref(entries);
-    json = reply_new();
+    json = broker_answer_new();
     json_object_set_new(json, "events", list);
     return json;
 }

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 #include <string.h>
 
+#include "hostd/image/store.h"
 #include "hostd/kvm/spec.h"
 #include "protocol/base/log.h"
 
@@ -208,6 +209,26 @@ hostd_images_check(struct hostd_images *images, const char *name, unsigned revis
     return image->check;
 }
 
+/* True when another revision of the image is the published one than before. */
+static bool
+mark_published(struct hostd_images *images, const char *name)
+{
+    unsigned published = image_store_published(images->folder, name);
+    bool changed = false;
+    guint i;
+
+    for (i = 0; i < images->all->len; i++) {
+        struct hostd_image *image = g_ptr_array_index(images->all, i);
+        bool is = image->manifest->revision == published;
+
+        if (strcmp(image->manifest->name, name) == 0 && image->published != is) {
+            image->published = is;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
 /* Reads the revisions of one image that are not known yet. */
 static bool
 scan_image(struct hostd_images *images, const char *name)
@@ -231,7 +252,7 @@ scan_image(struct hostd_images *images, const char *name)
             changed = true;
         }
     }
-    return changed;
+    return mark_published(images, name) || changed;
 }
 
 bool

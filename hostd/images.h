@@ -28,7 +28,8 @@ struct hostd_image {
     struct image_manifest *manifest; /* owned */
     struct kvm_image files;          /* strings of the manifest */
     enum hostd_image_check check;
-    char *problem; /* owned, NULL unless damaged */
+    bool published; /* pools with Revision=latest take it */
+    char *problem;  /* owned, NULL unless damaged */
 };
 
 struct hostd_images;

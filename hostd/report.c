@@ -72,10 +72,10 @@ report_images(const struct hostd_images *images)
         const struct hostd_image *image = g_ptr_array_index(all, i);
 
         if (image->check != HOSTD_IMAGE_DAMAGED) {
-            json_array_append_new(report,
-                                  json_pack("{s:s, s:i, s:s}", "name", image->manifest->name,
-                                            "revision", (int)image->manifest->revision, "digest",
-                                            image->manifest->digest));
+            json_array_append_new(
+                report, json_pack("{s:s, s:i, s:s, s:b}", "name", image->manifest->name, "revision",
+                                  (int)image->manifest->revision, "digest", image->manifest->digest,
+                                  "published", (int)image->published));
         }
     }
     return report;

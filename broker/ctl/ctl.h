@@ -21,6 +21,8 @@ struct ctl {
     const char *guest;
     const char *cache;
     const char *programs;
+    const char *server; /* for image publish; NULL: the first gateway */
+    const char *ca;
 };
 
 /* words[0] is the verb; words is NULL-terminated. */

@@ -8,6 +8,7 @@
 
 #include "broker/ctl/ctl.h"
 #include "broker/ctl/programs.h"
+#include "broker/ctl/publish.h"
 
 static void
 add(GPtrArray *arguments, const char *option, const char *value)
@@ -62,15 +63,26 @@ int
 ctl_verb_image(const struct ctl *ctl, char **words)
 {
     g_autoptr(GPtrArray) arguments = g_ptr_array_new();
+    g_autofree char *hostd = g_build_filename(ctl->state, "hostd", NULL);
     const char *verb = words[1] != NULL ? words[1] : "";
+    unsigned count = g_strv_length(words);
 
     g_ptr_array_add(arguments, (char *)"vedette-image");
-    if (strcmp(verb, "list") == 0 && words[2] == NULL) {
-        g_ptr_array_add(arguments, (char *)"list");
+    if (strcmp(verb, "build") == 0 && count == 3 && ctl->recipe != NULL) {
+        return become_build(ctl, arguments, words[2]);
+    }
+    if (strcmp(verb, "publish") == 0 && count == 3 && !ctl_publish_test(ctl, words[2])) {
+        return CTL_FAILED;
+    }
+    if ((strcmp(verb, "list") == 0 && count == 2) || (strcmp(verb, "publish") == 0 && count == 3) ||
+        (strcmp(verb, "rollback") == 0 && count == 3) || (strcmp(verb, "gc") == 0 && count <= 3)) {
+        g_ptr_array_add(arguments, words[1]);
+        add(arguments, "--in-use", strcmp(verb, "gc") == 0 ? hostd : NULL);
+        if (words[2] != NULL) {
+            g_ptr_array_add(arguments, words[2]);
+        }
         return become_image(ctl, arguments);
     }
-    if (strcmp(verb, "build") != 0 || words[2] == NULL || words[3] != NULL || ctl->recipe == NULL) {
-        return ctl_usage("image list, or image build NAME --recipe FILE");
-    }
-    return become_build(ctl, arguments, words[2]);
+    return ctl_usage("image list, image build NAME --recipe FILE, image publish NAME:REVISION, "
+                     "image rollback NAME or image gc [NAME]");
 }

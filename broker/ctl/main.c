@@ -26,31 +26,39 @@ static const struct vd_option options[] = {
      "Folder with the guest's programs, for image build."},
     {"cache", VD_OPTION_STRING, offsetof(struct ctl, cache), NULL, 0, 0, "DIR",
      "Folder that keeps downloads, for image build; default STATE/cache."},
+    {"server", VD_OPTION_STRING, offsetof(struct ctl, server), NULL, 0, 0, "HOST:PORT",
+     "The gateway that image publish tests through; default the first that is connected."},
+    {"ca", VD_OPTION_STRING, offsetof(struct ctl, ca), NULL, 0, 0, "FILE",
+     "What speaks for that gateway, for image publish; default STATE/pki/ca.pem."},
     {"programs", VD_OPTION_STRING, offsetof(struct ctl, programs), NULL, 0, 0, "DIR",
      "Where the other programs are: one folder, or a build tree."},
 };
 
 static const struct vd_program program = {
     .name = "vedettectl",
-    .summary = "Runs Vedette on this machine, and tells and asks its broker.\n"
-               "\n"
-               "Verbs:\n"
-               "  up                       runs everything here; 'up --help' lists its options\n"
-               "  status                   pools, hosts, gateways, sessions\n"
-               "  verify [DIR]             checks pool files without touching what runs\n"
-               "  cat POOL                 a pool file with its defaults\n"
-               "  diff                     what the pool files say that is not in force\n"
-               "  plan                     and what would follow from it\n"
-               "  apply                    shows the plan and carries it out\n"
-               "  reload                   puts changed pool files in force, all or none\n"
-               "  why USER POOL            what that user gets from that pool, and why not\n"
-               "  audit                    who logged in, was refused, got and left which desktop\n"
-               "  image list               images and their revisions\n"
-               "  image build NAME --recipe FILE\n"
-               "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
-               "  session list|show ID|tell ID TEXT|end ID\n"
-               "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
-               "  trash list|restore ID|empty [ID]   what was deleted and can still be had back",
+    .summary =
+        "Runs Vedette on this machine, and tells and asks its broker.\n"
+        "\n"
+        "Verbs:\n"
+        "  up                       runs everything here; 'up --help' lists its options\n"
+        "  status                   pools, hosts, gateways, sessions\n"
+        "  verify [DIR]             checks pool files without touching what runs\n"
+        "  cat POOL                 a pool file with its defaults\n"
+        "  diff                     what the pool files say that is not in force\n"
+        "  plan                     and what would follow from it\n"
+        "  apply                    shows the plan and carries it out\n"
+        "  reload                   puts changed pool files in force, all or none\n"
+        "  why USER POOL            what that user gets from that pool, and why not\n"
+        "  audit                    who logged in, was refused, got and left which desktop\n"
+        "  image list               images and their revisions\n"
+        "  image build NAME --recipe FILE\n"
+        "  image publish NAME:REVISION      tries it in each pool, then gives it to everyone\n"
+        "  image rollback NAME      publishes the revision before\n"
+        "  image gc [NAME]          removes revisions that nobody needs\n"
+        "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
+        "  session list|show ID|tell ID TEXT|end ID\n"
+        "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
+        "  trash list|restore ID|empty [ID]   what was deleted and can still be had back",
     .usage = "[OPTION...] VERB ...",
     .options = options,
     .option_count = G_N_ELEMENTS(options),

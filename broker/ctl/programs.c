@@ -13,6 +13,7 @@ static const struct {
     {"vedette-pam", "broker/pam"},    {"vedette-launch", "protocol/launch"},
     {"vedette-hostd", "hostd"},       {"vedette-streamer", "hostd/streamer"},
     {"vedette-image", "hostd/image"}, {"vedette-agent", "hostd/guest"},
+    {"vedette", "client/native"},
 };
 
 static char *
@@ -55,6 +56,16 @@ own_build_tree(void)
     return g_strndup(folder, strlen(folder) - strlen("/broker/ctl"));
 }
 
+/* What people run themselves is where vedettectl is. */
+static char *
+try_beside(const char *name)
+{
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *folder = self != NULL ? g_path_get_dirname(self) : NULL;
+
+    return folder != NULL ? try_path(folder, NULL, name) : NULL;
+}
+
 char *
 ctl_program_find(const char *folder, const char *name, GError **error)
 {
@@ -69,6 +80,9 @@ ctl_program_find(const char *folder, const char *name, GError **error)
     }
     if (path == NULL && folder == NULL) {
         path = try_folder(PKGLIBEXECDIR, name);
+    }
+    if (path == NULL && folder == NULL) {
+        path = try_beside(name);
     }
     if (path == NULL) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,

@@ -171,6 +171,14 @@ headless_login(struct headless *headless)
 
     headless->api = client_api_new(&headless->address, headless->ca_pem, NULL);
     headless->login_started_us = vd_monotonic_us();
+    if (headless->config->token_fd >= 0) {
+        char *token = headless_read_line((int)headless->config->token_fd);
+
+        client_api_set_token(headless->api, token);
+        vd_secret_free(token);
+        login_done(headless->config->user, headless);
+        return;
+    }
     headless->login = client_login_new(headless->api, headless->config->user, &events, headless);
 }
 

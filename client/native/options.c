@@ -29,6 +29,8 @@ static const struct vd_option options[] = {
     {"theme", VD_OPTION_STRING, AT(theme), NULL, 0, 0, "DIR", "Folder of the theme to wear."},
     {"timeout", VD_OPTION_INT, AT(timeout_ms), "120000", 1000, 3600000, "MS",
      "With --once, milliseconds until it gives up."},
+    {"token-fd", VD_OPTION_INT, AT(token_fd), "-1", -1, 1023, "N",
+     "Descriptor with the token of a login that was made elsewhere; headless only."},
     {"trust-fingerprint", VD_OPTION_STRING, AT(fingerprint), NULL, 0, 0, "SHA256",
      "Trust an unknown server whose authority has this fingerprint (sha256:…), and remember it."},
     {"user", VD_OPTION_STRING, AT(user), NULL, 0, 0, "NAME", "User to log in as."},

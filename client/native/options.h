@@ -20,6 +20,7 @@ struct client_config {
     const char *theme;      /* folder */
     int64_t password_fd;    /* -1: none */
     int64_t answers_fd;     /* -1: none */
+    int64_t token_fd;       /* -1: none */
     int64_t timeout_ms;     /* of --once */
     uint16_t width, height; /* from size; 0: as it is */
 };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
@@ -36,6 +37,7 @@ struct guest {
     int uevents;
     bool shown; /* the scene is on the screen */
     bool power_off;
+    int slow_ms;
 };
 
 static void
@@ -169,6 +171,24 @@ refresh(struct guest *guest, int old_x, int old_y)
     show(guest);
 }
 
+/*
+ * "tiny.slow=MS" among the kernel's arguments makes each step last so much longer: a test wants a
+ * guest that works and is too slow.
+ */
+static void
+read_slowness(struct guest *guest)
+{
+    char text[2048] = "";
+    FILE *file = fopen("/proc/cmdline", "re");
+    const char *word =
+        file != NULL && fgets(text, sizeof(text), file) != NULL ? strstr(text, "tiny.slow=") : NULL;
+
+    guest->slow_ms = word != NULL ? (int)strtol(word + strlen("tiny.slow="), NULL, 10) : 0;
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
 static void
 step(struct guest *guest)
 {
@@ -191,6 +211,9 @@ step(struct guest *guest)
         }
     }
     guest_port_step(guest->port);
+    if (guest->slow_ms > 0) {
+        poll(NULL, 0, guest->slow_ms);
+    }
     refresh(guest, old_x, old_y);
     note_save(&guest->scene);
     events = guest->uevents >= 0 ? uevent_take(guest->uevents) : 0;
@@ -216,6 +239,7 @@ main(void)
     guest_mount_kernel();
     mkdir("/etc", 0755); /* where a name and an id are kept */
     mkdir("/run", 0755);
+    read_slowness(&guest);
     guest.uevents = uevent_open(); /* before the modules: nothing that they bring is missed */
     guest_load_modules();
     guest.port = guest_port_new(on_message, &guest);

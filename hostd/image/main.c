@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* vedette-image: builds revisions of images and lists them. vedettectl image runs it. */
+/* vedette-image: builds, lists, publishes and removes revisions. vedettectl image runs it. */
 
 #include <stddef.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "hostd/image/build.h"
+#include "hostd/image/gc.h"
 #include "hostd/image/store.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -22,6 +23,8 @@
 
 struct config {
     const char *recipe, *images, *guest, *cache;
+    const char *in_use; /* folder of a host's state */
+    int64_t keep;
     bool json, verify;
 };
 
@@ -34,6 +37,10 @@ static const struct vd_option options[] = {
      "build: the folder with the programs that run inside a desktop; default beside this program"},
     {"cache", VD_OPTION_STRING, offsetof(struct config, cache), NULL, 0, 0, "DIR",
      "build: downloads and logs, kept between builds; default /var/cache/vedette"},
+    {"in-use", VD_OPTION_STRING, offsetof(struct config, in_use), NULL, 0, 0, "DIR",
+     "gc: state folder of this machine's host; what its desktops, trash and templates need stays"},
+    {"keep", VD_OPTION_INT, offsetof(struct config, keep), "2", 0, 1000, "N",
+     "gc: so many of the newest revisions stay, whatever they are"},
     {"verify", VD_OPTION_FLAG, offsetof(struct config, verify), NULL, 0, 0, NULL,
      "list: read every file and compare its digest"},
     {"json", VD_OPTION_FLAG, offsetof(struct config, json), NULL, 0, 0, NULL,
@@ -43,7 +50,8 @@ static const struct vd_option options[] = {
 static const struct vd_program program = {
     .name = "vedette-image",
     .summary = "Builds and lists images of desktops.",
-    .usage = "build NAME --recipe FILE --images DIR | list --images DIR",
+    .usage = "build NAME --recipe FILE | list | publish NAME:REVISION | rollback NAME | gc [NAME], "
+             "each with --images DIR",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
 };
@@ -137,8 +145,100 @@ run_build(const struct config *config, const char *name)
     return manifest == NULL ? 1 : 0;
 }
 
+/* NAME:REVISION into its parts; false for anything else. name is for g_free(). */
+static bool
+parse_reference(const char *text, char **ret_name, guint *ret_revision)
+{
+    const char *colon = strrchr(text, ':');
+    guint64 revision;
+
+    if (colon == NULL ||
+        !g_ascii_string_to_unsigned(colon + 1, 10, 1, IMAGE_REVISION_MAX, &revision, NULL)) {
+        return false;
+    }
+    *ret_name = g_strndup(text, (gsize)(colon - text));
+    *ret_revision = (guint)revision;
+    return true;
+}
+
+static int
+report_published(const struct config *config, const char *name, guint revision, GError *error)
+{
+    if (error != NULL) {
+        report_failure(config, error->message, NULL);
+        g_error_free(error);
+        return 1;
+    }
+    if (config->json) {
+        print_json(json_pack("{s:s, s:i}", "name", name, "published", (int)revision));
+    } else {
+        printf("%s:%u is published: new desktops are made of it.\n", name, revision);
+    }
+    return 0;
+}
+
+static int
+run_publish(const struct config *config, const char *reference)
+{
+    GError *error = NULL;
+    char *name = NULL;
+    guint revision = 0;
+    int status;
+
+    if (!parse_reference(reference, &name, &revision)) {
+        return usage_error("publish wants NAME:REVISION");
+    }
+    (void)image_store_publish(config->images, name, revision, &error);
+    status = report_published(config, name, revision, error);
+    g_free(name);
+    return status;
+}
+
+static int
+run_rollback(const struct config *config, const char *name)
+{
+    GError *error = NULL;
+    guint revision = image_store_rollback(config->images, name, &error);
+
+    return report_published(config, name, revision, error);
+}
+
+static int
+run_gc(const struct config *config, const char *name)
+{
+    struct image_gc gc = {.images = config->images,
+                          .name = name,
+                          .in_use = config->in_use,
+                          .keep = (guint)config->keep};
+    GError *error = NULL;
+    GPtrArray *removed = image_gc_run(&gc, &error);
+    json_t *list = json_array();
+    bool failed = error != NULL;
+
+    for (guint i = 0; i < removed->len; i++) {
+        json_array_append_new(list, json_string(removed->pdata[i]));
+        if (!config->json) {
+            printf("%s removed\n", (char *)removed->pdata[i]);
+        }
+    }
+    if (failed) {
+        report_failure(config, error->message, NULL);
+        g_error_free(error);
+        json_decref(list);
+    } else if (config->json) {
+        print_json(json_pack("{s:o}", "removed", list));
+    } else {
+        if (removed->len == 0) {
+            printf("Nothing to remove.\n");
+        }
+        json_decref(list);
+    }
+    g_ptr_array_unref(removed);
+    return failed ? 1 : 0;
+}
+
 static json_t *
-entry_json(const struct image_entry *entry)
+entry_json(const struct config *config, const struct image_entry *entry)
 {
     const struct image_manifest *m = entry->manifest;
     json_t *object =
@@ -154,21 +254,29 @@ entry_json(const struct image_entry *entry)
     json_object_set_new(object, "size", json_integer((json_int_t)image_manifest_size(m)));
     json_object_set_new(object, "memory_min_mb", json_integer(m->memory_min_mb));
     json_object_set_new(object, "digest", json_string(m->digest));
+    json_object_set_new(
+        object, "published",
+        json_boolean(image_store_published(config->images, entry->name) == entry->revision));
     return object;
 }
 
 static void
-print_entry(const struct image_entry *entry)
+print_entry(const struct config *config, const struct image_entry *entry)
 {
     const struct image_manifest *m = entry->manifest;
+    guint published = image_store_published(config->images, entry->name);
+    const char *mark = published == 0                 ? ""
+                       : published == entry->revision ? "  (published)"
+                       : published < entry->revision  ? "  (candidate)"
+                                                      : "";
 
     if (entry->problem != NULL) {
         printf("%s:%u  damaged: %s\n", entry->name, entry->revision, entry->problem);
         return;
     }
-    printf("%s:%u  %-6s %6.0f MB  %s  %.19s  %s\n", entry->name, entry->revision,
+    printf("%s:%u  %-6s %6.0f MB  %s  %.19s  %s%s\n", entry->name, entry->revision,
            m->kind == IMAGE_DISK ? "disk" : "kernel", (double)image_manifest_size(m) / 1e6,
-           m->created, m->digest, m->description);
+           m->created, m->digest, m->description, mark);
 }
 
 static int
@@ -194,9 +302,9 @@ run_list(const struct config *config)
             g_clear_error(&error);
         }
         damaged = damaged || entry->problem != NULL;
-        json_array_append_new(images, entry_json(entry));
+        json_array_append_new(images, entry_json(config, entry));
         if (!config->json) {
-            print_entry(entry);
+            print_entry(config, entry);
         }
     }
     if (config->json) {
@@ -230,5 +338,14 @@ main(int argc, char **argv)
     if (argc - left == 1 && strcmp(argv[left], "list") == 0) {
         return run_list(&config);
     }
-    return usage_error("say build NAME or list");
+    if (argc - left == 2 && strcmp(argv[left], "publish") == 0) {
+        return run_publish(&config, argv[left + 1]);
+    }
+    if (argc - left == 2 && strcmp(argv[left], "rollback") == 0) {
+        return run_rollback(&config, argv[left + 1]);
+    }
+    if (argc - left >= 1 && argc - left <= 2 && strcmp(argv[left], "gc") == 0) {
+        return run_gc(&config, argc - left == 2 ? argv[left + 1] : NULL);
+    }
+    return usage_error("say build NAME, list, publish NAME:REVISION, rollback NAME or gc");
 }

@@ -27,6 +27,9 @@ struct image_draft {
     bool published;
 };
 
+#define PUBLISHED_FILE "published"
+#define PUBLISHED_MAX  32u /* bytes */
+
 static const char *const known_files[] = {"disk.qcow2", "initrd.img", "vmlinuz"}; /* rising */
 
 static bool
@@ -355,6 +358,94 @@ entry_free(gpointer data)
     g_free(entry->path);
     g_free(entry->problem);
     g_free(entry);
+}
+
+guint
+image_store_published(const char *images, const char *name)
+{
+    char *path = g_build_filename(images, name, PUBLISHED_FILE, NULL), *text = NULL;
+    guint revision = 0;
+    size_t size;
+
+    if (vd_file_read(path, PUBLISHED_MAX, &text, &size) == 0) {
+        revision = parse_revision(g_strstrip(text));
+    }
+    free(text);
+    g_free(path);
+    return revision;
+}
+
+bool
+image_store_publish(const char *images, const char *name, guint revision, GError **error)
+{
+    char *folder = g_strdup_printf("%s/%s/%u", images, name, revision);
+    char *path = g_build_filename(images, name, PUBLISHED_FILE, NULL);
+    char *text = g_strdup_printf("%u\n", revision);
+    struct image_manifest *manifest =
+        image_name_valid(name) ? image_manifest_load(folder, error) : NULL;
+    int rc = manifest != NULL ? vd_file_replace(path, text, strlen(text), 0644) : 0;
+
+    if (manifest != NULL && rc < 0) {
+        io_error(error, path, -rc);
+    }
+    if (manifest == NULL && error != NULL && *error == NULL) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_INVALID, "that is no image's name");
+    }
+    g_free(folder);
+    g_free(path);
+    g_free(text);
+    rc = manifest != NULL ? rc : -1;
+    image_manifest_free(manifest);
+    return rc == 0;
+}
+
+guint
+image_store_rollback(const char *images, const char *name, GError **error)
+{
+    GPtrArray *entries = image_store_list(images, error);
+    guint in_force = image_store_published(images, name), found = 0;
+
+    if (entries == NULL) {
+        return 0;
+    }
+    for (guint i = 0; i < entries->len && image_store_published(images, name) == 0; i++) {
+        const struct image_entry *entry = entries->pdata[i];
+
+        in_force = strcmp(entry->name, name) == 0 ? entry->revision : in_force; /* the highest */
+    }
+    for (guint i = 0; i < entries->len; i++) {
+        const struct image_entry *entry = entries->pdata[i];
+
+        if (strcmp(entry->name, name) == 0 && entry->problem == NULL &&
+            entry->revision < in_force) {
+            found = entry->revision;
+        }
+    }
+    if (found == 0) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_INVALID,
+                    "there is no sound revision of %s before the one in force", name);
+    } else if (!image_store_publish(images, name, found, error)) {
+        found = 0;
+    }
+    g_ptr_array_unref(entries);
+    return found;
+}
+
+bool
+image_store_remove(const char *images, const char *name, guint revision, GError **error)
+{
+    char *folder = g_strdup_printf("%s/%s/%u", images, name, revision);
+    char *manifest = g_build_filename(folder, IMAGE_MANIFEST_FILE, NULL);
+    int rc = !image_name_valid(name)                    ? -EINVAL
+             : unlink(manifest) != 0 && errno != ENOENT ? -errno
+                                                        : image_remove_tree(folder);
+
+    if (rc < 0) {
+        io_error(error, folder, -rc);
+    }
+    g_free(manifest);
+    g_free(folder);
+    return rc == 0;
 }
 
 static gint

@@ -47,6 +47,19 @@ struct image_entry {
 };
 GPtrArray *image_store_list(const char *images, GError **error);
 
+/*
+ * The revision that pools with Revision=latest take, IMAGES/NAME/published; 0 where nobody has ever
+ * published one: then it is the highest. Newer ones are candidates until they are published.
+ */
+guint image_store_published(const char *images, const char *name);
+/* Makes a revision that is there the published one. */
+bool image_store_publish(const char *images, const char *name, guint revision, GError **error);
+/* Publishes the highest sound revision below the published one; 0 with an error without one. */
+guint image_store_rollback(const char *images, const char *name, GError **error);
+
+/* Removes one revision, its manifest first, so that it is there whole or not at all. */
+bool image_store_remove(const char *images, const char *name, guint revision, GError **error);
+
 /* Removes a folder with all that is in it, without following links. Returns 0 or a negative errno.
  */
 int image_remove_tree(const char *path);

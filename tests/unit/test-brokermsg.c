@@ -102,7 +102,7 @@ test_report_goes_into_the_model(void)
     g_assert_cmpuint(broker_observe(model, host, message, NOW), ==, 1);
     g_assert_true(host->connected);
     g_assert_cmpuint(host->memory_free_mb, ==, 4000);
-    g_assert_cmpuint(broker_model_latest(model, "tiny"), ==, 3);
+    g_assert_cmpuint(broker_model_latest(model, "tiny", NULL), ==, 3);
     g_assert_cmpint(seen->state, ==, BROKER_READY);
     g_assert_cmpint(stale->state, ==, BROKER_UNSEEN); /* another epoch is another desktop */
     g_assert_cmpint(absent->state, ==, BROKER_UNSEEN);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests that are foreign, drafts that fail, numbers that are given once. */
+#include "hostd/image/gc.h"
 #include "hostd/image/store.h"
+#include "protocol/base/fd.h"
 
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -448,6 +450,78 @@ test_progress_lines(void)
     g_assert_false(progress_parse("progress 42 x", &percent, &text));
 }
 
+/* --- what is in force, and what nobody needs --- */
+
+static void
+test_published(void)
+{
+    char *images = make_images();
+    GError *error = NULL;
+
+    g_assert_cmpuint(publish(images, "one"), ==, 1);
+    g_assert_cmpuint(image_store_published(images, "office"), ==, 0);
+    g_assert_cmpuint(image_store_rollback(images, "office", &error), ==,
+                     0); /* it is the only one */
+    g_assert_error(error, IMAGE_ERROR, IMAGE_ERROR_INVALID);
+    g_clear_error(&error);
+    g_assert_cmpuint(publish(images, "two"), ==, 2);
+    g_assert_cmpuint(publish(images, "three"), ==, 3);
+    g_assert_cmpuint(image_store_rollback(images, "office", NULL), ==, 2); /* 3 was in force */
+    g_assert_cmpuint(image_store_published(images, "office"), ==, 2);
+    g_assert_true(image_store_publish(images, "office", 3, NULL));
+    g_assert_cmpuint(image_store_published(images, "office"), ==, 3);
+    g_assert_false(image_store_publish(images, "office", 4, NULL));
+    g_assert_false(image_store_publish(images, "../office", 3, &error));
+    g_assert_error(error, IMAGE_ERROR, IMAGE_ERROR_INVALID);
+    g_clear_error(&error);
+    g_assert_cmpuint(image_store_published(images, "office"), ==, 3);
+    g_assert_cmpint(image_remove_tree(images), ==, 0);
+    g_free(images);
+}
+
+/* How many go with so many kept, for a host whose files lie in state. */
+static guint
+collect(const char *images, const char *state, guint keep, GError **error)
+{
+    struct image_gc gc = {.images = images, .in_use = state, .keep = keep};
+    GPtrArray *removed = image_gc_run(&gc, error);
+    guint count = removed->len;
+
+    g_ptr_array_unref(removed);
+    return count;
+}
+
+static void
+test_gc(void)
+{
+    char *images = make_images(), *state = make_images();
+    char *desktop = g_build_filename(state, "desktops", "d-1", NULL);
+    GError *error = NULL;
+
+    for (guint i = 1; i <= 5; i++) {
+        g_assert_cmpuint(publish(images, "kernel"), ==, i);
+    }
+    g_assert_cmpint(vd_mkdir_all(desktop, 0700), ==, 0);
+    put(desktop, "record.json", "{\"image\":\"office\",\"revision\":1}");
+    g_assert_true(image_store_publish(images, "office", 4, NULL));
+    g_assert_cmpuint(collect(images, state, 4, NULL), ==, 0); /* 1 is needed, 2 to 5 are kept */
+    g_assert_cmpuint(collect(images, state, 3, NULL), ==, 1); /* 2 */
+    put(desktop, "record.json", "{\"image\":\"office\"");
+    g_assert_cmpuint(collect(images, state, 0, &error), ==, 0); /* who knows what it needs */
+    g_assert_error(error, IMAGE_ERROR, IMAGE_ERROR_DAMAGED);
+    g_clear_error(&error);
+    put(desktop, "record.json", "{\"image\":\"other\",\"revision\":3}");
+    g_assert_cmpuint(collect(images, state, 0, NULL), ==, 2); /* 1 and 3 */
+    g_assert_cmpuint(collect(images, state, 0, NULL), ==,
+                     0); /* the published and the candidate stay */
+    g_assert_cmpuint(revision_count(images), ==, 2);
+    g_assert_cmpint(image_remove_tree(images), ==, 0);
+    g_assert_cmpint(image_remove_tree(state), ==, 0);
+    g_free(desktop);
+    g_free(state);
+    g_free(images);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -466,6 +540,8 @@ main(int argc, char **argv)
     g_test_add_func("/store/incomplete-drafts-are-not-published", test_incomplete);
     g_test_add_func("/store/damage-is-found", test_damage);
     g_test_add_func("/store/names-are-plain", test_names);
+    g_test_add_func("/store/published-and-rolled-back", test_published);
+    g_test_add_func("/gc/removes-what-nobody-needs", test_gc);
     g_test_add_func("/progress/lines-are-parsed-strictly", test_progress_lines);
     return g_test_run();
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/canary.h"
 #include "broker/reconcile.h"
 #include "broker/schedule.h"
 
@@ -433,6 +434,47 @@ test_own_desktop_is_never_deleted(struct world *w, gconstpointer data)
     g_assert_cmpint(decide(w, NOW, 1)->kind, ==, BROKER_REST); /* its pool was removed */
 }
 
+static struct broker_image *
+image_of(struct broker_host *host, unsigned revision)
+{
+    return &g_array_index(host->images, struct broker_image, revision - 1);
+}
+
+/* "latest" is the published one: a newer one waits, and one that was rolled back is replaced. */
+static void
+test_published_revision(struct world *w, gconstpointer data)
+{
+    const struct broker_action *action;
+
+    (void)data;
+    fixture_host(w->model, "b", 256, 3); /* too small for anything */
+    image_of(broker_model_host(w->model, "b"), 2)->published = true;
+    fixture_desktop(w->model, w->pool, "b", "d-00000001", 2, BROKER_READY);
+    decide(w, NOW, 0);
+    image_of(broker_model_host(w->model, "b"), 2)->published = false;
+    g_assert_cmpuint(broker_model_latest(w->model, "tiny", NULL), ==, 3);
+    image_of(broker_model_host(w->model, "b"), 1)->published = true;
+    g_assert_cmpuint(broker_model_latest(w->model, "tiny", NULL), ==, 1);
+    action = decide(w, NOW, 1); /* the new one first, then the old one goes */
+    g_assert_cmpint(action->kind, ==, BROKER_CREATE);
+    g_assert_cmpuint(action->revision, ==, 1);
+}
+
+/* A canary is nobody's spare, nobody's desktop, and does not stay. */
+static void
+test_canary(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *canary = own_desktop(w, BROKER_CANARY, BROKER_READY);
+
+    (void)data;
+    w->pool->spares_running = 0;
+    canary->row.revision = 9;
+    decide(w, NOW, 0);
+    canary->state = BROKER_FAILED;
+    decide(w, NOW, 0); /* whoever tests it reads why */
+    g_assert_cmpint(decide(w, NOW + BROKER_CANARY_MS, 1)->kind, ==, BROKER_STOP);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -460,6 +502,8 @@ main(int argc, char **argv)
         {"/reconcile/spares-follow-the-schedule", test_spares_follow_the_schedule},
         {"/reconcile/own-desktop-is-its-users", test_own_desktop},
         {"/reconcile/own-desktop-is-never-deleted", test_own_desktop_is_never_deleted},
+        {"/reconcile/published-revision-is-the-latest", test_published_revision},
+        {"/reconcile/canary-is-nobodys", test_canary},
         {"/reconcile/comes-to-rest", test_comes_to_rest},
     };
     size_t i;
