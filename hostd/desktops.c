@@ -42,6 +42,7 @@ struct hostd_desktops {
     bool waiting;    /* something of it has to wait */
     guint again;
     unsigned max_starting;
+    enum kvm_room room;
 };
 
 static void
@@ -290,8 +291,9 @@ count_starting(const struct hostd_desktops *desktops)
 }
 
 /*
- * A new desktop that has to wait: for its image to be checked, for its template, or because as many
- * as this host can start at once are starting. The list is applied again then. Completes the order.
+ * A new desktop that has to wait: for its image to be checked, for its template, for room on the
+ * disk, or because as many as this host can start at once are starting. The list is applied again
+ * then. Completes the order.
  */
 static bool
 has_to_wait(struct hostd_desktops *desktops, struct hostd_want *want)
@@ -315,7 +317,7 @@ has_to_wait(struct hostd_desktops *desktops, struct hostd_want *want)
         hostd_templates_find(desktops->templates, order, &order->fork, &text) == HOSTD_FORK_WAIT) {
         return true;
     }
-    return count_starting(desktops) >= desktops->max_starting;
+    return desktops->room == KVM_ROOM_NONE || count_starting(desktops) >= desktops->max_starting;
 }
 
 static void
@@ -474,17 +476,21 @@ hostd_desktops_apply(struct hostd_desktops *desktops, json_t *wanted)
 }
 
 void
-hostd_desktops_tend(struct hostd_desktops *desktops)
+hostd_desktops_tend(struct hostd_desktops *desktops, enum kvm_room room)
 {
     GHashTableIter iter;
     gpointer value;
 
+    if (desktops->room == KVM_ROOM_NONE && room != KVM_ROOM_NONE) {
+        start_waiting(desktops);
+    }
+    desktops->room = room;
     g_hash_table_iter_init(&iter, desktops->all);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         struct desktop *desktop = value;
 
         if (desktop->machine != NULL) {
-            kvm_machine_tend(desktop->machine);
+            kvm_machine_tend(desktop->machine, room);
             if (kvm_machine_record(desktop->machine)->forked) {
                 hostd_templates_touch(desktops->templates, kvm_machine_record(desktop->machine));
             }

@@ -43,7 +43,7 @@ void hostd_desktops_apply(struct hostd_desktops *desktops, json_t *wanted);
 void hostd_desktops_apply_again(struct hostd_desktops *desktops);
 
 /* Once a second: what has to be looked after without an event. */
-void hostd_desktops_tend(struct hostd_desktops *desktops);
+void hostd_desktops_tend(struct hostd_desktops *desktops, enum kvm_room room);
 
 /* Adoption has come to a result for every desktop. */
 bool hostd_desktops_are_settled(const struct hostd_desktops *desktops);

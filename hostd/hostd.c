@@ -104,7 +104,7 @@ on_tend(gpointer user_data)
     struct hostd *hostd = user_data;
 
     hostd->ticks++;
-    hostd_desktops_tend(hostd->desktops);
+    hostd_desktops_tend(hostd->desktops, hostd_report_room(hostd->state));
     hostd_templates_tend(hostd->templates);
     if (hostd->ticks % SCAN_EVERY == 0 && hostd_images_scan(hostd->images)) {
         on_changed(hostd);

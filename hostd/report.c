@@ -14,7 +14,8 @@
 #define MAX_MEMINFO  (64u * 1024u)
 #define KIB_PER_MIB  1024u
 #define RESERVE_MB   256u                /* left to the host itself */
-#define LOW_DISK     (64u * 1024 * 1024) /* bytes; below this starts will soon fail */
+#define LOW_DISK     (64u * 1024 * 1024) /* bytes; below this nothing new starts */
+#define ROOM_DISK    (2u * LOW_DISK)     /* from here on what was held goes on */
 
 /* Megabytes that /proc/meminfo gives for key ("MemTotal:"), or 0. */
 static unsigned
@@ -81,18 +82,30 @@ report_images(const struct hostd_images *images)
     return report;
 }
 
+enum kvm_room
+hostd_report_room(const char *state_folder)
+{
+    struct statvfs status;
+    uint64_t left;
+
+    if (statvfs(state_folder, &status) < 0) {
+        return KVM_ROOM_ENOUGH; /* nothing is known that would hold anybody */
+    }
+    left = (uint64_t)status.f_bavail * status.f_frsize;
+    return left < LOW_DISK ? KVM_ROOM_NONE : left < ROOM_DISK ? KVM_ROOM_LITTLE : KVM_ROOM_ENOUGH;
+}
+
 /* What an administrator should know about the state folder, or NULL. */
 static const char *
 find_trouble(const char *state_folder)
 {
-    struct statvfs status;
-
     if (access(state_folder, W_OK | X_OK) < 0) {
         return "the state folder cannot be written; what runs goes on, nothing new starts";
     }
-    if (statvfs(state_folder, &status) == 0 &&
-        (uint64_t)status.f_bavail * status.f_frsize < LOW_DISK) {
-        return "the state folder's disk is nearly full; what runs goes on, starts may fail";
+    if (hostd_report_room(state_folder) != KVM_ROOM_ENOUGH) {
+        return "the state folder's disk is nearly full; nothing new starts, and desktops that "
+               "write "
+               "much stand still";
     }
     return NULL;
 }

@@ -18,6 +18,9 @@ json_t *hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktop
                               const struct hostd_templates *templates, const char *state_folder,
                               const char *trash_folder);
 
+/* How much is left on the disk of the state folder. */
+enum kvm_room hostd_report_room(const char *state_folder);
+
 /* The kernel's name for this boot, "" when it cannot be read; g_free(). */
 char *hostd_report_boot_id(void);
 

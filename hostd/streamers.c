@@ -64,6 +64,7 @@ struct hostd_streamer {
     int64_t dialled_us; /* when this process was told; 0: an earlier one was */
     char hung_up[MAX_ID + 1];
     bool text_refused;        /* said so */
+    char held[MAX_ID + 1];    /* the stream that was told that its machine stands still */
     char noticed[MAX_ID + 1]; /* the stream that was told a notice, */
     json_int_t notice;        /* and its number */
 };
@@ -524,6 +525,23 @@ tell_notice(struct hostd_streamer *streamer)
     vdp_channel_send(streamer->channel, message, -1);
 }
 
+/* Whether the machine stands still: once to each stream, and when that changes. */
+static void
+tell_held(struct hostd_streamer *streamer)
+{
+    bool held = kvm_machine_is_held(streamer->machine);
+    bool told = strcmp(streamer->held, streamer->stream) == 0;
+
+    if (held == told || streamer->stream[0] == '\0' || strcmp(streamer->state, "streaming") != 0) {
+        return;
+    }
+    copy_id(streamer->held, held ? streamer->stream : "");
+    vdp_channel_send(streamer->channel,
+                     json_pack("{s:s, s:s, s:b}", "type", "notice", "stream", streamer->stream,
+                               "held", (int)held),
+                     -1);
+}
+
 static void
 cut_log(struct hostd_streamer *streamer)
 {
@@ -572,6 +590,7 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
                          -1);
     }
     tell_notice(streamer);
+    tell_held(streamer);
     cut_log(streamer);
 }
 

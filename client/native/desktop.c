@@ -13,7 +13,8 @@
 #define RESIZE_MS     250u
 #define STATISTICS_MS 1000u
 #define FRESH_MS      8000u
-#define NOTICE_MS     30000 /* somebody may be away from the screen for a moment */
+#define HELD_MS       3600000u /* until it goes on */
+#define NOTICE_MS     30000    /* somebody may be away from the screen for a moment */
 #define MIN_SIDE      320
 
 struct client_desktop {
@@ -72,9 +73,14 @@ session_notice(const struct vdp_notice *notice, void *user_data)
     if (notice->kind == VDP_NOTICE_END)
         text = g_strdup_printf(_("This session ends in %u minutes. Please save your work."),
                                (notice->seconds + 59) / 60);
+    else if (notice->kind == VDP_NOTICE_HELD)
+        text = g_strdup(
+            _("Your desktop stands still: its host has no room left. It goes on by itself."));
+    else if (notice->kind == VDP_NOTICE_FREED)
+        text = g_strdup(_("Your desktop goes on."));
     else
         text = g_strndup(notice->text, notice->text_size);
-    desktop_say(desktop, text, NOTICE_MS);
+    desktop_say(desktop, text, notice->kind == VDP_NOTICE_HELD ? HELD_MS : NOTICE_MS);
 }
 
 static void

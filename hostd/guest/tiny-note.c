@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DISK  "/dev/vda"
-#define MAGIC "vedette note"
+#define DISK       "/dev/vda"
+#define FILL_BLOCK 65536
+#define FILL_START 65536
+#define FILL_END   (14 * 1024 * 1024)
+#define MAGIC      "vedette note"
 
 struct note {
     char magic[sizeof(MAGIC)];
@@ -16,6 +19,7 @@ struct note {
 };
 
 static int disk = -1;
+static bool filled;
 static struct note last; /* as it is on the disk */
 
 void
@@ -37,6 +41,21 @@ note_load(struct scene *scene)
     }
 }
 
+/* Not zeros: those would take no room. */
+static void
+fill(void)
+{
+    static char block[FILL_BLOCK];
+
+    memset(block, 'x', sizeof(block));
+    for (off_t at = FILL_START; at < FILL_END; at += FILL_BLOCK) {
+        if (pwrite(disk, block, sizeof(block), at) < 0) {
+            fprintf(stderr, "vedette-tiny: fill: %s\n", strerror(errno));
+        }
+    }
+    fsync(disk);
+}
+
 void
 note_save(const struct scene *scene)
 {
@@ -50,4 +69,10 @@ note_save(const struct scene *scene)
         fprintf(stderr, "vedette-tiny: note: %s\n", strerror(errno));
     }
     last = note;
+    for (int i = 0; i < SCENE_LINES && !filled; i++) {
+        if (strcmp(note.text[i], "fill disk") == 0) {
+            filled = true;
+            fill();
+        }
+    }
 }

@@ -12,7 +12,10 @@
 /* Types what an earlier life of this disk left. */
 void note_load(struct scene *scene);
 
-/* Writes the scene's text when it has changed. */
+/*
+ * Writes the scene's text when it has changed. A line that says "fill disk" has most of the disk
+ * written, which lasts until the host has room for it.
+ */
 void note_save(const struct scene *scene);
 
 #endif

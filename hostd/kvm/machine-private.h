@@ -75,6 +75,7 @@ struct kvm_machine {
 
     int display_fd; /* the end that is going to the machine */
     unsigned display_count;
+    uint64_t disk_bytes; /* that its disk had at the last look */
     kvm_machine_display_fn display_done;
     void *display_user_data;
 };
@@ -101,6 +102,10 @@ void kvm_machine_became_ready(struct kvm_machine *machine);
 void kvm_machine_listen(struct kvm_machine *machine); /* to its agent */
 void kvm_machine_arm_boot_deadline(struct kvm_machine *machine);
 pid_t kvm_machine_find_process(struct kvm_machine *machine); /* by its uuid; 0: none */
+
+/* machine-room.c */
+void kvm_machine_mind_room(struct kvm_machine *machine, enum kvm_room room);
+void kvm_machine_hold(struct kvm_machine *machine); /* it has been stopped for want of room */
 
 /* machine-fork.c */
 void

@@ -237,6 +237,8 @@ on_health(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, v
 {
     if (result == NULL) {
         monitor_failed(user_data, text);
+    } else if (g_strcmp0(json_string_value(json_object_get(result, "status")), "io-error") == 0) {
+        kvm_machine_hold(user_data); /* nobody was listening when it happened */
     }
 }
 
@@ -326,6 +328,9 @@ on_event(struct kvm_qmp *qmp G_GNUC_UNUSED, const char *name, json_t *data, void
     if (strcmp(name, "SHUTDOWN") == 0 &&
         g_strcmp0(json_string_value(json_object_get(data, "reason")), "guest-shutdown") == 0) {
         machine->switched_off = true;
+    }
+    if (strcmp(name, "BLOCK_IO_ERROR") == 0 && json_is_true(json_object_get(data, "nospace"))) {
+        kvm_machine_hold(machine);
     }
 }
 

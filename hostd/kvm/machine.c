@@ -433,7 +433,7 @@ kvm_machine_note_owner(struct kvm_machine *machine, const char *user, bool kept,
 }
 
 void
-kvm_machine_tend(struct kvm_machine *machine)
+kvm_machine_tend(struct kvm_machine *machine, enum kvm_room room)
 {
     struct stat status;
     int fd;
@@ -447,6 +447,7 @@ kvm_machine_tend(struct kvm_machine *machine)
     if (machine->unfound) {
         look_again(machine);
     }
+    kvm_machine_mind_room(machine, room);
     /* The machine appends, so that a log cut to nothing simply grows anew. */
     fd = openat(machine->folder, KVM_LOG_FILE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size > LOG_MAX && ftruncate(fd, 0) < 0) {

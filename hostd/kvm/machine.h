@@ -105,9 +105,19 @@ void kvm_machine_note_owner(struct kvm_machine *machine, const char *user, bool 
  */
 bool kvm_machine_raise_epoch(struct kvm_machine *machine, uint64_t epoch);
 
-/* Writes the record again if an earlier write failed, and keeps the log short. Every few seconds.
+/* Room on the disk that desktops write to. */
+enum kvm_room {
+    KVM_ROOM_ENOUGH,
+    KVM_ROOM_LITTLE, /* what stands still does so, nothing more is held */
+    KVM_ROOM_NONE,   /* whoever writes much is held */
+};
+
+/*
+ * Writes the record again if an earlier write failed, keeps the log short, and holds or frees the
+ * machine as there is room: a held one is stopped as it is and loses nothing. Every second.
  */
-void kvm_machine_tend(struct kvm_machine *machine);
+void kvm_machine_tend(struct kvm_machine *machine, enum kvm_room room);
+bool kvm_machine_is_held(const struct kvm_machine *machine);
 
 /* Removes what is left of a GONE or FAILED machine without a process: the folder, then free it. */
 void kvm_machine_remove_folder(const struct kvm_environment *environment, const char *id);

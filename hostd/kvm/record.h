@@ -46,6 +46,7 @@ struct kvm_record {
     enum kvm_stage stage;
     bool ready;       /* it has been ready once */
     bool kept;        /* its disk outlives the machine: only an order deletes it */
+    bool held;        /* it stands still until there is room for what it writes */
     bool resting;     /* STOPPING: it will be STOPPED, not GONE */
     char *user;       /* owned; whoever had it last, NULL: nobody */
     int64_t keep_ms;  /* how long a deleted disk stays in the trash; 0: not at all */

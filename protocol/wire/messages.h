@@ -103,8 +103,10 @@ struct vdp_ping {
     uint64_t stamp;
 }; /* PING and PONG; opaque to the peer */
 enum vdp_notice_kind {
-    VDP_NOTICE_TEXT = 1, /* an administrator's words */
-    VDP_NOTICE_END = 2,  /* the session ends in so many seconds */
+    VDP_NOTICE_TEXT = 1,  /* an administrator's words */
+    VDP_NOTICE_END = 2,   /* the session ends in so many seconds */
+    VDP_NOTICE_HELD = 3,  /* the desktop stands still until its host has room on its disk */
+    VDP_NOTICE_FREED = 4, /* it goes on */
 };
 struct vdp_notice {
     uint8_t kind;

@@ -249,7 +249,8 @@ test_fields_out_of_range_are_refused(void)
     poke("button", 9, 2, 1, VDP_ERR_RANGE);
     poke("locks", 8, 8, 1, VDP_ERR_RANGE);
     poke("text", 8, 0x07, 1, VDP_ERR_RANGE);
-    poke("notice", 0, 3, 1, VDP_ERR_RANGE);
+    poke("notice", 0, 3, 1, VDP_ERR_RANGE); /* with a text */
+    poke("notice", 0, 5, 1, VDP_ERR_RANGE);
     poke("notice", 1, 7, 4, VDP_ERR_RANGE);
     poke("set_size", 0, 0, 2, VDP_ERR_RANGE);
     poke("set_size", 2, 0, 2, VDP_ERR_RANGE);
@@ -424,7 +425,10 @@ test_what_people_write_and_read(void)
                     VDP_ERR_RANGE);
     g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_TEXT, 0, NULL, 0}), ==,
                     VDP_ERR_RANGE);
-    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){3, 0, "x", 1}), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){5, 0, "x", 1}), ==, VDP_ERR_RANGE);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_HELD, 0, NULL, 0}), ==, 0);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_FREED, 1, NULL, 0}), ==,
+                    VDP_ERR_RANGE);
     vdp_buffer_clear(&out);
 }
 

@@ -9,6 +9,7 @@ import { Session, endText, stateText } from './session.js';
 
 const RESIZE_MS = 250;
 const SAY_MS = 8000;
+const HELD_MS = 3600000; // until it goes on
 const NOTICE_MS = 30000; // somebody may be away from the screen for a moment
 const FIT_KEY = 'vedette.fit';
 const MAX_SCALE_TOUCH = 1.5;
@@ -32,6 +33,20 @@ function keep(key, value) {
     localStorage.setItem(key, value);
   } catch {
     // it then lasts as long as the page does
+  }
+}
+
+/** What a notice says, in the user's language unless an administrator wrote it. */
+function noticeText({ about, seconds, text }) {
+  switch (about) {
+    case 'end':
+      return _('This session ends in %u minutes. Please save your work.', Math.ceil(seconds / 60));
+    case 'held':
+      return _('Your desktop stands still: its host has no room left. It goes on by itself.');
+    case 'freed':
+      return _('Your desktop goes on.');
+    default:
+      return text;
   }
 }
 
@@ -91,8 +106,7 @@ export class Desktop {
       },
       'cursor-shape': (shape) => this.cursor.shape(shape),
       'cursor-use': (use) => this.cursor.use(use),
-      notice: ({ ends, seconds, text }) => this.#say(ends
-        ? _('This session ends in %u minutes. Please save your work.', Math.ceil(seconds / 60)) : text, NOTICE_MS),
+      notice: (notice) => this.#say(noticeText(notice), notice.about === 'held' ? HELD_MS : NOTICE_MS),
       stats: (stats) => this.#figures(stats),
     };
     this.worker = new Worker('/worker.js', { type: 'module' });
