@@ -7,20 +7,39 @@
 #include "broker/jsonget.h"
 #include "broker/pool.h"
 
+#define IDLE_SLACK_MS 8000 /* figures come every five seconds */
+
+/* The sooner of the two clocks that run on: when it ends, and when to say so. 0: neither. */
+static int64_t
+next_end(const struct broker_model *model, const struct broker_session *session,
+         const struct broker_pool *pool, int64_t *ret_warn_ms)
+{
+    int64_t idle_since_ms = broker_model_idle_since(model, session);
+    int64_t absolute_ms = pool->absolute_ms > 0 ? session->row.created_ms + pool->absolute_ms : 0;
+    int64_t idle_ms =
+        pool->input_idle_ms > 0 && idle_since_ms != 0 ? idle_since_ms + pool->input_idle_ms : 0;
+
+    if (idle_ms != 0 && (absolute_ms == 0 || idle_ms < absolute_ms)) {
+        *ret_warn_ms = idle_ms - MIN(BROKER_IDLE_WARN_MS, pool->input_idle_ms / 4);
+        return idle_ms;
+    }
+    *ret_warn_ms = absolute_ms - MIN(BROKER_WARN_MS, pool->absolute_ms / 4);
+    return absolute_ms;
+}
+
 /*
  * What the user is to read: the newest of an administrator's words and, towards its end, when the
  * session ends. Whoever shows it does so once for each number.
  */
 static void
-add_notice(json_t *stream, const struct broker_session *session, const struct broker_pool *pool,
-           int64_t now_ms)
+add_notice(json_t *stream, const struct broker_model *model, const struct broker_session *session,
+           const struct broker_pool *pool, int64_t now_ms)
 {
-    int64_t limit_ms = pool != NULL ? pool->absolute_ms : 0;
-    int64_t ends_ms = session->row.created_ms + limit_ms;
-    int64_t warn_ms = ends_ms - MIN(BROKER_WARN_MS, limit_ms / 4);
+    int64_t warn_ms = 0;
+    int64_t ends_ms = pool != NULL ? next_end(model, session, pool, &warn_ms) : 0;
     json_t *notice;
 
-    if (limit_ms > 0 && now_ms >= warn_ms && session->notice_ms < warn_ms) {
+    if (ends_ms != 0 && now_ms >= warn_ms && session->notice_ms < warn_ms) {
         notice = json_object();
         json_object_set_new(notice, "n", json_integer(warn_ms));
         json_object_set_new(notice, "ends_ms", json_integer(ends_ms));
@@ -51,7 +70,7 @@ stream_json(const struct broker_model *model, const struct broker_pools *pools,
     json_object_set_new(json, "token", json_string(stream->token));
     json_object_set_new(json, "ca", json_string(ca_pem));
     if (session != NULL) {
-        add_notice(json, session, broker_pools_find(pools, session->row.pool), now_ms);
+        add_notice(json, model, session, broker_pools_find(pools, session->row.pool), now_ms);
     }
     return json;
 }
@@ -139,6 +158,19 @@ find_seen(const GArray *seen, const char *id)
     return NULL;
 }
 
+/* The same moment from one report to the next, although each rounds another way. */
+static void
+note_idle(struct broker_desktop *desktop, int64_t now_ms)
+{
+    int64_t since_ms = now_ms - (int64_t)desktop->figures.value[BROKER_FIGURE_IDLE_S] * 1000;
+
+    if (!desktop->figures.known) {
+        desktop->idle_since_ms = 0;
+    } else if (ABS(since_ms - desktop->idle_since_ms) > IDLE_SLACK_MS) {
+        desktop->idle_since_ms = since_ms;
+    }
+}
+
 static void
 observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop *seen,
                 int64_t now_ms)
@@ -159,6 +191,7 @@ observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop
     g_strlcpy(desktop->text, seen->text, sizeof(desktop->text));
     g_strlcpy(desktop->stream, seen->stream, sizeof(desktop->stream));
     desktop->figures = seen->figures;
+    note_idle(desktop, now_ms);
 }
 
 unsigned

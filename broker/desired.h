@@ -10,7 +10,8 @@
 #include "broker/model.h"
 #include "broker/pool.h"
 
-#define BROKER_WARN_MS INT64_C(900000) /* before a session's time is over its user is told */
+#define BROKER_IDLE_WARN_MS INT64_C(120000) /* before she has touched nothing for too long */
+#define BROKER_WARN_MS      INT64_C(900000) /* before a session's time is over its user is told */
 
 /* The array W of docs/PROTOCOL.md for one host. It holds uplink tokens: never log it. */
 json_t *broker_desired(const struct broker_model *model, const struct broker_pools *pools,

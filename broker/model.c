@@ -32,8 +32,8 @@ free_restraint(gpointer data)
 }
 
 const char *const broker_figure_names[BROKER_FIGURES] = {
-    "width",     "height",     "fps",   "kbit_s", "host_us", "rtt_us",
-    "decode_us", "present_us", "exact", "reused", "photo",   "film",
+    "width",      "height", "fps",    "kbit_s", "host_us", "rtt_us", "decode_us",
+    "present_us", "exact",  "reused", "photo",  "film",    "idle_s",
 };
 
 struct broker_model *
@@ -343,6 +343,19 @@ broker_model_own(const struct broker_model *model, const char *user, const char 
         }
     }
     return NULL;
+}
+
+int64_t
+broker_model_idle_since(const struct broker_model *model, const struct broker_session *session)
+{
+    const struct broker_desktop *desktop = broker_model_desktop(model, session->row.desktop);
+    const struct broker_stream *stream = broker_model_stream_of(model, session->row.id);
+
+    if (desktop == NULL || stream == NULL || session->row.disconnected_ms != 0 ||
+        !desktop->figures.known || strcmp(desktop->stream, stream->row.id) != 0) {
+        return 0;
+    }
+    return desktop->idle_since_ms;
 }
 
 unsigned

@@ -76,6 +76,7 @@ enum broker_figure {
     BROKER_FIGURE_REUSED,
     BROKER_FIGURE_PHOTO,
     BROKER_FIGURE_FILM,
+    BROKER_FIGURE_IDLE_S, /* since its user last touched anything */
     BROKER_FIGURES,
 };
 extern const char *const broker_figure_names[BROKER_FIGURES];
@@ -93,6 +94,7 @@ struct broker_desktop {
     unsigned promise_mb;           /* memory that its host keeps for it; 0: all of row.memory_mb */
     char stream[STORE_ID_MAX + 1]; /* what its streamer says */
     struct broker_figures figures; /* of that stream */
+    int64_t idle_since_ms;         /* when its user last touched anything, by those; 0: unknown */
     int64_t absent_ms;             /* since when its connected host does not list it; 0: it does */
 };
 
@@ -154,6 +156,9 @@ struct broker_session *broker_model_session_on(const struct broker_model *model,
 /* The desktop of a pool that is user's for good and that no session is on; NULL: none. */
 struct broker_desktop *broker_model_own(const struct broker_model *model, const char *user,
                                         const char *pool);
+/* Since when the user of a connected session has touched nothing; 0: she has, or nobody knows. */
+int64_t broker_model_idle_since(const struct broker_model *model,
+                                const struct broker_session *session);
 /* Desktops that are not switched off, or not known to be. */
 unsigned broker_model_running(const struct broker_model *model);
 /* The newest stream of a session: the one that its desktop should serve. */

@@ -52,6 +52,7 @@ struct broker_pool {
     unsigned restrain_count; /* so many failures ... */
     int64_t restrain_ms;     /* ... within this time set the pool aside for as long */
     int64_t disconnected_ms; /* a session without a client ends after */
+    int64_t input_idle_ms;   /* a session whose user touches nothing ends after; 0: never */
     int64_t absolute_ms;     /* any session ends after; 0: never */
     int64_t trash_ms;        /* a deleted disk can be had back for; 0: it cannot */
 };

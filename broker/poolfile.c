@@ -79,6 +79,8 @@ static const struct key keys[] = {
     {"Placement", "Overcommit", VALUE_NUMBER, false, FIELD(overcommit), 1, 64, NULL, NULL},
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
      NULL, NULL},
+    {"Session", "InputIdle", VALUE_LIMIT, false, FIELD(input_idle_ms), 60000, 30 * DAY_MS, NULL,
+     NULL},
     {"Session", "Absolute", VALUE_LIMIT, false, FIELD(absolute_ms), 60000, 30 * DAY_MS, NULL, NULL},
     {"Trash", "Keep", VALUE_LIMIT, false, FIELD(trash_ms), 60000, 30 * DAY_MS, NULL, NULL},
     {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},

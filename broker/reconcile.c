@@ -198,6 +198,14 @@ judge_desktops(struct pass *pass)
     }
 }
 
+static bool
+is_idle(const struct pass *pass, const struct broker_session *session, int64_t limit_ms)
+{
+    int64_t since_ms = broker_model_idle_since(pass->model, session);
+
+    return since_ms != 0 && pass->now_ms - since_ms >= limit_ms;
+}
+
 static void
 judge_sessions(struct pass *pass)
 {
@@ -215,6 +223,9 @@ judge_sessions(struct pass *pass)
         } else if (session->row.disconnected_ms != 0 &&
                    pass->now_ms - session->row.disconnected_ms >= limit_ms) {
             end_session(pass, session, false, "nobody was connected for too long");
+        } else if (pool != NULL && pool->input_idle_ms > 0 &&
+                   is_idle(pass, session, pool->input_idle_ms)) {
+            end_session(pass, session, false, "nobody touched anything for too long");
         } else if (pool != NULL && pool->absolute_ms > 0 &&
                    pass->now_ms - session->row.created_ms >= pool->absolute_ms) {
             end_session(pass, session, false, "the time of the session is over");

@@ -7,6 +7,7 @@
 #include "broker/gateways.h"
 #include "broker/jsonget.h"
 #include "broker/placement.h"
+#include "broker/reconcile.h"
 #include "broker/session.h"
 #include "protocol/base/clock.h"
 
@@ -215,6 +216,34 @@ broker_report_hosts(struct broker *broker)
     return json;
 }
 
+/* When each clock of the pool ends the session if nothing happens; null for one that does not run.
+ */
+static void
+add_clocks(const struct broker *broker, const struct broker_session *session, json_t *item)
+{
+    const struct broker_pool *pool = broker_pools_find(broker->pools, session->row.pool);
+    int64_t idle_since_ms = broker_model_idle_since(broker->model, session);
+    int64_t ends[] = {0, 0, 0};
+    static const char *const names[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms"};
+    size_t i;
+
+    if (pool != NULL && pool->input_idle_ms > 0 && idle_since_ms != 0) {
+        ends[0] = idle_since_ms + pool->input_idle_ms;
+    }
+    if (session->row.disconnected_ms != 0 && session->row.desktop[0] != '\0') {
+        ends[1] = session->row.disconnected_ms +
+                  (pool != NULL ? pool->disconnected_ms : BROKER_LOST_POOL_MS);
+    }
+    if (pool != NULL && pool->absolute_ms > 0) {
+        ends[2] = session->row.created_ms + pool->absolute_ms;
+    }
+    for (i = 0; i < G_N_ELEMENTS(names); i++) {
+        json_object_set_new(item, names[i], ends[i] != 0 ? json_integer(ends[i]) : json_null());
+    }
+    json_object_set_new(item, "idle_since_ms",
+                        idle_since_ms != 0 ? json_integer(idle_since_ms) : json_null());
+}
+
 json_t *
 broker_report_session(struct broker *broker, const struct broker_session *session)
 {
@@ -225,6 +254,7 @@ broker_report_session(struct broker *broker, const struct broker_session *sessio
     json_object_set_new(item, "figures",
                         figures_json(broker_model_desktop(model, session->row.desktop),
                                      broker_model_stream_of(model, session->row.id)));
+    add_clocks(broker, session, item);
     json_object_set_new(json, "session", item);
     return json;
 }

@@ -153,6 +153,9 @@ adopt_all(struct hostd_desktops *desktops)
         desktop = add_desktop(desktops, name);
         desktop->machine =
             kvm_machine_adopt(desktops->environment, name, on_machine_changed, desktop);
+        if (desktop->machine == NULL || !kvm_machine_has_process(desktop->machine)) {
+            hostd_streamer_end_left(desktops->environment, name);
+        }
         if (desktop->machine == NULL) {
             vd_notice("hostd", "%s: nothing was ever started there, removing its folder", name);
             kvm_machine_remove_folder(desktops->environment, name);

@@ -12,6 +12,7 @@
 
 #include "hostd/kvm/socket.h"
 #include "protocol/base/clock.h"
+#include "hostd/streamrecord.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/link/channel.h"
@@ -19,9 +20,7 @@
 
 #define SOCKET         "streamer.sock"
 #define LOG            "streamer.log"
-#define RECORD         "streamer.json"
-#define MAX_RECORD     4096u
-#define MAX_ID         64u
+#define MAX_ID         HOSTD_STREAM_ID_MAX
 #define MAX_WAITING    8u /* sockets of a display: SPICE has one a channel */
 #define LOG_MAX        (1024 * 1024)
 #define RESTART_MIN_MS 100u
@@ -89,16 +88,13 @@ copy_id(char *to, const char *from)
 static bool
 save(const struct hostd_streamer *streamer)
 {
-    g_autofree char *path = g_build_filename(kvm_machine_folder(streamer->machine), RECORD, NULL);
-    json_t *json =
-        json_pack("{s:s, s:i, s:I, s:s}", "boot_id", streamer->environment->boot_id, "pid",
-                  (int)streamer->process.pid, "start_time",
-                  (json_int_t)streamer->process.start_time, "dialled", streamer->dialled);
-    char *text = json_dumps(json, JSON_COMPACT);
-    int result = vd_file_replace(path, text, strlen(text), 0600);
+    struct hostd_streamrecord record = {.boot_id = streamer->environment->boot_id,
+                                        .slot = kvm_machine_record(streamer->machine)->slot,
+                                        .process = streamer->process};
+    int result;
 
-    json_decref(json);
-    free(text);
+    copy_id(record.dialled, streamer->dialled);
+    result = hostd_streamrecord_write(&record, kvm_machine_folder(streamer->machine));
     if (result < 0) {
         vd_warning("streamer", "%s: cannot write its record: %s", streamer->id, strerror(-result));
     }
@@ -109,31 +105,12 @@ save(const struct hostd_streamer *streamer)
 static void
 load(struct hostd_streamer *streamer)
 {
-    g_autofree char *path = g_build_filename(kvm_machine_folder(streamer->machine), RECORD, NULL);
-    struct vd_process process = {0};
-    const char *boot_id, *dialled;
-    char *data = NULL;
-    json_int_t start_time;
-    size_t size;
-    json_t *json;
-    int pid;
+    struct hostd_streamrecord record = {.boot_id = streamer->environment->boot_id};
 
-    if (vd_file_read(path, MAX_RECORD, &data, &size) < 0) {
-        return; /* the first one of this machine */
+    if (hostd_streamrecord_read(&record, kvm_machine_folder(streamer->machine))) {
+        copy_id(streamer->dialled, record.dialled);
+        streamer->process = record.process;
     }
-    json = json_loadb(data, size, 0, NULL);
-    if (json_unpack(json, "{s:s, s:i, s:I, s:s}", "boot_id", &boot_id, "pid", &pid, "start_time",
-                    &start_time, "dialled", &dialled) == 0) {
-        copy_id(streamer->dialled, dialled);
-        process.pid = pid;
-        process.start_time = (uint64_t)start_time;
-        if (pid > 1 && strcmp(boot_id, streamer->environment->boot_id) == 0 &&
-            vd_process_is_alive(process)) {
-            streamer->process = process;
-        }
-    }
-    json_decref(json);
-    free(data);
 }
 
 static void
@@ -247,8 +224,8 @@ take_display(struct hostd_streamer *streamer, int fd)
 static void
 take_figures(struct hostd_streamer *streamer, const json_t *message)
 {
-    static const char *const kept[] = {"rtt_us", "host_us", "decode_us", "present_us",
-                                       "exact",  "reused",  "photo",     "film"};
+    static const char *const kept[] = {"rtt_us", "host_us", "decode_us", "present_us", "exact",
+                                       "reused", "photo",   "film",      "idle_s"};
     const json_t *stats = json_object_get(message, "stats");
     json_int_t frames = json_integer_value(json_object_get(stats, "frames"));
     json_int_t bytes = json_integer_value(json_object_get(stats, "bytes"));
@@ -457,6 +434,18 @@ hostd_streamer_end(struct hostd_streamer *streamer)
         }
     }
     hostd_streamer_free(streamer);
+}
+
+void
+hostd_streamer_end_left(const struct kvm_environment *environment, const char *id)
+{
+    g_autofree char *folder = g_build_filename(environment->desktops, id, NULL);
+    struct hostd_streamrecord record = {.boot_id = environment->boot_id};
+
+    if (hostd_streamrecord_read(&record, folder) && record.process.pid != 0) {
+        vd_notice("streamer", "%s: its machine has ended, ending its streamer", id);
+        (void)vd_launch_signal(environment->launch, record.slot, record.process, SIGKILL);
+    }
 }
 
 static const char *

@@ -30,6 +30,12 @@ void hostd_streamer_free(struct hostd_streamer *streamer);
 void hostd_streamer_end(struct hostd_streamer *streamer);
 
 /*
+ * Ends what an earlier hostd started for the desktop id, whose machine ended while nobody was
+ * looking.
+ */
+void hostd_streamer_end_left(const struct kvm_environment *environment, const char *id);
+
+/*
  * What the broker wants streamed: {"id","url","token","ca"}, JSON null for nothing. Borrowed.
  * NULL before the broker has said anything: a stream that an earlier hostd began then goes on.
  */

@@ -304,6 +304,30 @@ print_figures(json_t *figures)
            (long long)ctl_number(figures, "photo"), (long long)ctl_number(figures, "film"));
 }
 
+/* What ends the session, and when, if nothing happens. */
+static void
+print_clocks(json_t *session)
+{
+    static const char *const keys[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms"};
+    static const char *const names[] = {"InputIdle", "Disconnected", "Absolute"};
+    int64_t now_ms = g_get_real_time() / 1000;
+    size_t i;
+
+    if (ctl_number(session, "idle_since_ms") > 0) {
+        g_autofree char *idle = ctl_format_age(ctl_number(session, "idle_since_ms"));
+
+        printf("%-10s touched nothing for %s\n", "user", idle);
+    }
+    for (i = 0; i < G_N_ELEMENTS(keys); i++) {
+        int64_t ends_ms = ctl_number(session, keys[i]);
+        g_autofree char *left = ctl_format_age(2 * now_ms - ends_ms);
+
+        if (ends_ms > 0) {
+            printf("%-10s in %s (%s=)\n", "ends", left, names[i]);
+        }
+    }
+}
+
 static int
 session_show(const struct ctl *ctl, const char *id)
 {
@@ -321,6 +345,7 @@ session_show(const struct ctl *ctl, const char *id)
     }
     if (!ctl->json) {
         printf("%-10s %s\n", "since", age);
+        print_clocks(session);
         print_figures(json_object_get(session, "figures"));
     }
     return done(reply);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <gio/gio.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "protocol/base/log.h"
 #include "protocol/link/channel.h"
 
+#define ALONE_LOOKS   6
 #define STATS_SECONDS 5 /* status without a change, while somebody looks */
 
 struct streamer_control {
@@ -21,6 +23,7 @@ struct streamer_control {
     GSource *accept;
     struct vdp_channel_conn *conn; /* the newest controller, or NULL */
     GSource *timer;
+    unsigned alone; /* looks of the timer at which neither display nor controller was there */
 };
 
 static const char *
@@ -35,15 +38,15 @@ describe_stats(const struct streamer_stats *stats)
     const struct vdp_mix *mix = &stats->mix;
 
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i}", "frames",
-        (json_int_t)stats->frames, "bytes", (json_int_t)stats->bytes, "tiles_sent",
+        "{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:I}",
+        "frames", (json_int_t)stats->frames, "bytes", (json_int_t)stats->bytes, "tiles_sent",
         (json_int_t)stats->tiles_sent, "tiles_compared", (json_int_t)stats->tiles_compared,
         "encode_p50_us", (int)stats->encode_p50_us, "rtt_us", (int)stats->rtt_us, "unacked",
         (int)stats->unacked, "rate", (json_int_t)stats->rate, "host_us", (json_int_t)stats->host_us,
         "decode_us", (json_int_t)stats->decode_us, "present_us", (json_int_t)stats->present_us,
         "exact", (int)vdp_mix_share(mix, mix->exact), "reused",
         (int)vdp_mix_share(mix, mix->reused), "photo", (int)vdp_mix_share(mix, mix->photo), "film",
-        (int)vdp_mix_share(mix, mix->film));
+        (int)vdp_mix_share(mix, mix->film), "idle_s", (json_int_t)stats->idle_s);
 }
 
 static void
@@ -95,6 +98,12 @@ report_stats(gpointer data)
     streamer_status(control->streamer, &status);
     if (strcmp(status.state, "streaming") == 0) {
         send_status(control);
+    }
+    /* Whoever started it was killed before it could write that down, and its machine has ended. */
+    control->alone = control->conn == NULL && !status.display ? control->alone + 1 : 0;
+    if (control->alone > ALONE_LOOKS) {
+        vd_notice("control", "neither a display nor hostd, ending");
+        exit(0);
     }
     return G_SOURCE_CONTINUE;
 }

@@ -50,6 +50,7 @@ struct streamer_pump {
     unsigned film_refreshes; /* REFRESHes while there was one, on this connection */
 
     struct streamer_stats stats;
+    int64_t touched_us; /* when the user last did anything, or came */
     uint32_t samples_us[SAMPLES];
     uint32_t sample_count;
 };
@@ -466,6 +467,7 @@ streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sin
                      uint64_t capabilities, void *user_data)
 {
     pump->sink = sink;
+    pump->touched_us = vd_monotonic_us();
     pump->user_data = user_data;
     pump->generation++;
     pump->width = 0;
@@ -514,7 +516,14 @@ streamer_pump_changed(struct streamer_pump *pump)
 void
 streamer_pump_input(struct streamer_pump *pump)
 {
-    streamer_pacing_input(&pump->pacing, vd_monotonic_us());
+    pump->touched_us = vd_monotonic_us();
+    streamer_pacing_input(&pump->pacing, pump->touched_us);
+}
+
+void
+streamer_pump_touched(struct streamer_pump *pump)
+{
+    pump->touched_us = vd_monotonic_us();
 }
 
 void
@@ -592,4 +601,5 @@ streamer_pump_stats(struct streamer_pump *pump, struct streamer_stats *ret_stats
         ret_stats->rate = (uint32_t)MIN(streamer_congestion_rate(congestion), UINT32_MAX);
         ret_stats->unacked = streamer_pacing_unacked(&pump->pacing);
     }
+    ret_stats->idle_s = (uint32_t)((vd_monotonic_us() - pump->touched_us) / G_USEC_PER_SEC);
 }

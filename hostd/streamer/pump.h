@@ -46,6 +46,7 @@ struct streamer_stats {
     uint32_t unacked;
     uint32_t rate;    /* bytes per second that the line was seen to carry; 0: not known */
     uint32_t host_us; /* of the last frame, from damage to encoded */
+    uint32_t idle_s;  /* since the user last touched anything */
     uint32_t decode_us, present_us; /* of the last one that was acknowledged, at the client */
     struct vdp_mix mix;             /* what the frames' bytes were spent on */
 };
@@ -73,6 +74,8 @@ void streamer_pump_refresh(struct streamer_pump *pump);
 /* What the client shows from an earlier connection; too late, it is left alone. */
 void streamer_pump_have(struct streamer_pump *pump, const struct vdp_have *have);
 
+/* The user moved the pointer: nothing to hurry for, but she is there. */
+void streamer_pump_touched(struct streamer_pump *pump);
 void streamer_pump_stats(struct streamer_pump *pump, struct streamer_stats *ret_stats);
 
 #endif

@@ -275,6 +275,7 @@ stream_pointer(struct streamer_stream *stream, const struct vdp_pointer *pointer
 
     if (may_input(streamer, stream)) {
         capture_pointer(streamer->capture, pointer->serial, pointer->x, pointer->y);
+        streamer_pump_touched(streamer->pump);
     }
 }
 

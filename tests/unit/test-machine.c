@@ -572,7 +572,7 @@ test_late_process_is_found(void)
     g_assert_cmpint(listener, >=, 0);
     machine = kvm_machine_adopt(&fixture.environment, "late", on_changed, &fixture);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN);
-    kvm_machine_tend(machine);
+    kvm_machine_tend(machine, KVM_ROOM_ENOUGH);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN); /* hands off */
 
     g_assert_cmpint(pipe2(input, O_CLOEXEC), ==, 0);
@@ -583,7 +583,7 @@ test_late_process_is_found(void)
         _exit(127);
     }
     while (kvm_machine_state(machine) == KVM_STATE_UNKNOWN) {
-        kvm_machine_tend(machine); /* as soon as it has its arguments */
+        kvm_machine_tend(machine, KVM_ROOM_ENOUGH); /* as soon as it has its arguments */
     }
     g_assert_cmpint(kvm_machine_record(machine)->process.pid, ==, pid);
     g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
@@ -598,7 +598,7 @@ test_late_process_is_found(void)
     machine = kvm_machine_adopt(&fixture.environment, "late", on_changed, &fixture);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_UNKNOWN);
     vd_fd_clear(&listener);
-    kvm_machine_tend(machine);
+    kvm_machine_tend(machine, KVM_ROOM_ENOUGH);
     g_assert_cmpint(kvm_machine_state(machine), ==, KVM_STATE_FAILED);
     kvm_machine_free(machine);
     vd_fd_clear(&folder);

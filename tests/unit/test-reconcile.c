@@ -460,6 +460,28 @@ test_published_revision(struct world *w, gconstpointer data)
     g_assert_cmpuint(action->revision, ==, 1);
 }
 
+static void
+test_input_idle_clock(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    struct broker_session *session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    struct store_stream stream = {.id = "x-1", .session = "s-1", .desktop = "d-00000001"};
+
+    (void)data;
+    w->pool->spares_running = 0;
+    w->pool->input_idle_ms = 60000;
+    broker_model_add_stream(w->model, &stream);
+    desktop->idle_since_ms = NOW;
+    desktop->figures.known = true;
+    decide(w, NOW + 60000, 0); /* they are of another stream */
+    g_strlcpy(desktop->stream, "x-1", sizeof(desktop->stream));
+    decide(w, NOW + 59999, 0);
+    g_assert_cmpint(decide(w, NOW + 60000, 1)->kind, ==, BROKER_END);
+    session->row.disconnected_ms = NOW; /* another clock runs then */
+    decide(w, NOW + 60000, 0);
+}
+
 /* A canary is nobody's spare, nobody's desktop, and does not stay. */
 static void
 test_canary(struct world *w, gconstpointer data)
@@ -503,6 +525,7 @@ main(int argc, char **argv)
         {"/reconcile/own-desktop-is-its-users", test_own_desktop},
         {"/reconcile/own-desktop-is-never-deleted", test_own_desktop_is_never_deleted},
         {"/reconcile/published-revision-is-the-latest", test_published_revision},
+        {"/reconcile/input-idle-clock-ends-the-session", test_input_idle_clock},
         {"/reconcile/canary-is-nobodys", test_canary},
         {"/reconcile/comes-to-rest", test_comes_to_rest},
     };
