@@ -288,8 +288,9 @@ note_connection(struct guest_port *port, bool connected)
     port->used = 0;
     port->skipping = false;
     if (connected) {
-        /* renews: it can become another machine. */
-        send_line(port, "{\"type\":\"hello\",\"agent\":\"" PACKAGE_VERSION "\",\"renews\":true}\n");
+        /* It can become another machine, and write out what the machine holds. */
+        send_line(port, "{\"type\":\"hello\",\"agent\":\"" PACKAGE_VERSION
+                        "\",\"renews\":true,\"syncs\":true}\n");
         if (port->ready) {
             say_ready(port);
         }

@@ -24,9 +24,9 @@ struct kvm_agent {
     size_t used;
     bool skipping;        /* inside a line that is too long */
     bool ready, reported; /* the guest said so; the owner was told */
-    bool renews;
-    bool synced;      /* which the owner has not seen yet */
-    json_t *identity; /* an answer that the owner has not seen yet */
+    bool renews, syncs;   /* what the guest's agent knows how to do */
+    bool synced;          /* which the owner has not seen yet */
+    json_t *identity;     /* an answer that the owner has not seen yet */
 };
 
 static gboolean try_connect(gpointer user_data);
@@ -68,6 +68,7 @@ take_line(struct kvm_agent *agent)
         agent->ready = agent->ready || json_is_true(json_object_get(message, "ready"));
     } else if (strcmp(type, "hello") == 0) {
         agent->renews = json_is_true(json_object_get(message, "renews"));
+        agent->syncs = json_is_true(json_object_get(message, "syncs"));
     } else if (strcmp(type, "synced") == 0) {
         agent->synced = true;
     } else if (strcmp(type, "identity") == 0) {
@@ -240,7 +241,7 @@ kvm_agent_identify(struct kvm_agent *agent, const char *order)
 bool
 kvm_agent_sync(struct kvm_agent *agent)
 {
-    return agent != NULL && say(agent, "{\"type\":\"sync\"}\n");
+    return agent != NULL && agent->syncs && say(agent, "{\"type\":\"sync\"}\n");
 }
 
 bool

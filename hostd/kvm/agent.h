@@ -44,8 +44,8 @@ bool kvm_agent_renews(const struct kvm_agent *agent);
 bool kvm_agent_identify(struct kvm_agent *agent, const char *order);
 
 /*
- * Asks the guest to write out what it holds and to change its disk no more; false when there is no
- * line that takes it. For a guest that is about to end.
+ * Asks the guest to write out what it holds and to change its disk no more; false when its agent
+ * does not know how, or there is no line that takes it. For a guest that is about to end.
  */
 bool kvm_agent_sync(struct kvm_agent *agent);
 

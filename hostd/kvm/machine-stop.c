@@ -72,8 +72,12 @@ ask_shutdown(struct kvm_machine *machine)
 static void
 ask_sync(struct kvm_machine *machine)
 {
-    if (!machine->record.ready || !kvm_agent_sync(machine->agent)) {
+    if (!machine->record.ready) {
         tell_quit(machine);
+        return;
+    }
+    if (!kvm_agent_sync(machine->agent)) {
+        ask_shutdown(machine); /* slower, and as good */
         return;
     }
     machine->stop_step = KVM_STOP_SYNC;
@@ -97,6 +101,9 @@ on_stop_timeout(gpointer user_data)
     switch (machine->stop_step) {
     case KVM_STOP_NONE: /* adopted while it was being stopped; its monitor has had its time */
     case KVM_STOP_SYNC:
+        vd_warning("machine", "%s: its guest does not write out what it holds", machine->record.id);
+        ask_shutdown(machine);
+        break;
     case KVM_STOP_SHUTDOWN:
         tell_quit(machine);
         break;

@@ -44,6 +44,14 @@ def read_json(path, problems):
         return None
 
 
+def is_ours(state, pid):
+    """Whether a process writes its log into this state folder: other installations may have the same users."""
+    try:
+        return os.readlink(f'/proc/{pid}/fd/2').startswith(f'{state}/')
+    except OSError:
+        return False  # it has just ended
+
+
 def check_desktops(state, problems):
     """Records by id; each folder explains itself."""
     records, uuids, slots = {}, {}, {}
@@ -94,7 +102,7 @@ def check_machines(state, records, uid_base, problems):
     slots = {record['slot'] for record in records.values() if record['stage'] == 'running'}
     for pid, uid, words in processes():
         slot = uid - uid_base - FIRST_DESKTOP_UID
-        if FIRST_DESKTOP_UID <= uid - uid_base < LAST_DESKTOP_UID - 1 and slot not in slots:
+        if FIRST_DESKTOP_UID <= uid - uid_base < LAST_DESKTOP_UID - 1 and slot not in slots and is_ours(state, pid):
             problems.append(f'process {pid} ({words[0]}) runs as the user of slot {slot}, which no desktop has')
 
 
