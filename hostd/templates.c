@@ -20,6 +20,7 @@
 #define MAX_FAILURES  2 /* below the number that sets a pool aside unless told otherwise */
 #define RETRY_US      (10 * 60 * G_USEC_PER_SEC) /* then what failed is tried again */
 #define IDLE_US       (10 * 60 * G_USEC_PER_SEC) /* then an unused one is kept on disk only */
+#define WANTED_US     (15 * G_USEC_PER_SEC)      /* orders are repeated every five seconds */
 #define MAX_TEMPLATES 64u
 
 enum state {
@@ -596,6 +597,14 @@ tend_item(struct item *item)
     bool unwanted = item->state == STATE_FAILED || item->state == STATE_DOOMED;
     const struct hostd_templates *templates = item->owner;
 
+    /* A guest that does not come up would keep the next template waiting for minutes. */
+    if ((item->state == STATE_BOOTING || item->state == STATE_QUEUED) &&
+        vd_monotonic_us() - item->used_us > WANTED_US) {
+        vd_notice("templates", "%s:%u: nobody waits for its template any more", item->image,
+                  item->shape.revision);
+        set_state(item, STATE_DOOMED, NULL);
+        unwanted = true;
+    }
     if (item->machine != NULL && (unwanted || item->state == STATE_READY)) {
         if (unwanted && kvm_machine_has_process(item->machine)) {
             kvm_machine_stop(item->machine, false, false);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "protocol/base/fd.h"
 
 #define TOKEN_FD 3
+#define ECHOES   3
 #define GRACE_MS                                                                                   \
     5000 /* a budget that is missed is measured a little further, to say by how much               \
           */
@@ -138,6 +140,30 @@ tap(struct client *client, const char *keys, int64_t limit_ms)
     return us < 0 ? -1 : us / US_PER_MS;
 }
 
+static int
+compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* One picture may come by chance right after a key: the middle of three is an echo. -1: none. */
+static int64_t
+measure_echo(struct client *client, const struct ctl_canary *canary)
+{
+    int64_t taps[ECHOES];
+    unsigned i;
+
+    for (i = 0; i < ECHOES; i++) {
+        int64_t ms = tap(client, canary->tap, canary->echo_ms + GRACE_MS);
+
+        taps[i] = ms < 0 ? INT64_MAX : ms;
+    }
+    qsort(taps, ECHOES, sizeof(taps[0]), compare);
+    return taps[ECHOES / 2] == INT64_MAX ? -1 : taps[ECHOES / 2];
+}
+
 static char *
 missed(const char *what, int64_t ms, int64_t budget_ms)
 {
@@ -165,7 +191,7 @@ ctl_canary_try(const struct ctl *ctl, const struct ctl_canary *canary,
         text = missed("the first frame", ret_times->first_frame_ms, canary->first_frame_ms);
     } else {
         (void)is_ok(ask(&client, "wait-settled 300 %d", SETTLE_MS)); /* else the echo decides */
-        ret_times->echo_ms = tap(&client, canary->tap, canary->echo_ms + GRACE_MS);
+        ret_times->echo_ms = measure_echo(&client, canary);
         if (ret_times->echo_ms < 0 || ret_times->echo_ms > canary->echo_ms) {
             text = missed("the echo of a key", ret_times->echo_ms, canary->echo_ms);
         }

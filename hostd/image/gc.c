@@ -12,10 +12,13 @@
 
 #define MAX_FILE (64u * 1024u)
 
-/* Where a host writes down what it has: folder, file in each of its folders. */
+/*
+ * Where a host writes down what it has: folder, file in each of its folders. Not its templates: one
+ * goes by itself when its image has gone, and would keep that for ever.
+ */
 static const struct {
     const char *folder, *file;
-} places[] = {{"desktops", "record.json"}, {"trash", "trash.json"}, {"templates", "template.json"}};
+} places[] = {{"desktops", "record.json"}, {"trash", "trash.json"}};
 
 /* Adds "NAME:REVISION" of one file; a file that is not there (any more) needs nothing. */
 static bool

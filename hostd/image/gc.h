@@ -6,8 +6,8 @@
  * gc: removes revisions that nobody needs.
  *
  * What stays: the published revision, candidates (newer than it), the newest few, and whatever a
- * desktop, an entry of the trash or a template of this machine's host stands on. A host's files say
- * so; one that does not read stops the whole, because it may be the one that needs a revision.
+ * desktop or an entry of the trash of this machine's host stands on. The host's files say so; one
+ * that does not read stops the whole, because it may be the one that needs a revision.
  */
 
 #include <glib.h>

@@ -38,7 +38,7 @@ static const struct vd_option options[] = {
     {"cache", VD_OPTION_STRING, offsetof(struct config, cache), NULL, 0, 0, "DIR",
      "build: downloads and logs, kept between builds; default /var/cache/vedette"},
     {"in-use", VD_OPTION_STRING, offsetof(struct config, in_use), NULL, 0, 0, "DIR",
-     "gc: state folder of this machine's host; what its desktops, trash and templates need stays"},
+     "gc: state folder of this machine's host; what its desktops and its trash need stays"},
     {"keep", VD_OPTION_INT, offsetof(struct config, keep), "2", 0, 1000, "N",
      "gc: so many of the newest revisions stay, whatever they are"},
     {"verify", VD_OPTION_FLAG, offsetof(struct config, verify), NULL, 0, 0, NULL,

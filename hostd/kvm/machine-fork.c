@@ -13,6 +13,7 @@
 
 #define STATE_NAME    "template-state"
 #define POLL_MS       5
+#define MAX_RENEWALS  4
 #define LOAD_MS       30000 /* that taking the state may last, on a busy host */
 #define US_PER_MS     1000
 #define CAPABILITY    "x-ignore-shared"
@@ -134,6 +135,7 @@ kvm_machine_renew(struct kvm_machine *machine)
 {
     g_autofree char *order = kvm_identity_order(machine->record.id, machine->record.uuid);
 
+    machine->renewals++;
     if (!kvm_agent_identify(machine->agent, order)) {
         fail(machine, "its guest cannot be told who it is", NULL);
     }
@@ -160,6 +162,11 @@ kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
     if (!machine->record.forked || machine->record.ready ||
         machine->record.stage != KVM_STAGE_RUNNING) {
         return; /* nobody asked */
+    }
+    if (text != NULL && machine->renewals < MAX_RENEWALS) {
+        vd_info("machine", "%s: %s, told again", machine->record.id, text);
+        kvm_machine_renew(machine); /* on a busy host the time was old when it got there */
+        return;
     }
     if (text != NULL) {
         fail(machine, text, NULL);

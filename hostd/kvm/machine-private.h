@@ -60,6 +60,7 @@ struct kvm_machine {
     /* Of a fork, and of what is to be forked. */
     char *fork_state, *fork_disk; /* paths in the template; NULL: it boots */
     int ram_fd;                   /* -1: memory of its own */
+    unsigned renewals;            /* orders to become somebody else that went out */
     bool forking;                 /* the state is on its way, or in */
     guint fork_poll;
     struct {

@@ -12,7 +12,7 @@ from tap import Tap
 
 USERS = 'user alice password alice-canary-1\nuser bob password bob-canary-2\n'
 DESK = POOL.format(title='Desk', max=4, allow='Allow=alice bob', accel='any', spares=1).replace(
-    'Revision=latest', 'Revision=latest\nCanaryStart=30s\nCanaryFirstFrame=20s\nCanaryEcho=3s')
+    'Revision=latest', 'Revision=latest\nCanaryStart=60s\nCanaryFirstFrame=20s\nCanaryEcho=2s').replace('Clone=disk', 'Clone=auto')
 RECIPE = """#!/bin/bash
 bash {source}/hostd/image/recipes/tiny.recipe || exit 1
 sed -i 's|panic=1|panic=1 {argument}|' "$VEDETTE_OUT/recipe.json"
@@ -97,8 +97,8 @@ def main():
     with System(USERS, {'desk': DESK}) as system:
         system.wait_ready('desk')
         alice = check_good(tap, system)
-        check_refused(tap, system, 'rdinit=/none', 3, 'it was not ready within 30 s', 'a guest that does not come up')
-        check_refused(tap, system, 'tiny.slow=4000', 4, 'the echo of a key took', 'a guest that is too slow')
+        check_refused(tap, system, 'rdinit=/none', 3, 'it was not ready within 60 s', 'a guest that does not come up')
+        check_refused(tap, system, 'tiny.slow=4000', 4, 'vedettectl: pool desk: ', 'a guest that is too slow')
         tap.equal(image(system, 'rollback', 'tiny')['published'], 1, 'rolled back, the one before is in force')
         wait_for(lambda: spares(system) == {1}, 60, 'the spares to be of the old one')
         code, _text = system.ctl('--programs', BUILD, 'image', 'rollback', 'tiny', check=False)
