@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hostd/input.h"
 #include "hostd/kvm/socket.h"
 #include "protocol/base/clock.h"
 #include "hostd/streamrecord.h"
@@ -62,7 +63,7 @@ struct hostd_streamer {
     char dialled[MAX_ID + 1];
     int64_t dialled_us; /* when this process was told; 0: an earlier one was */
     char hung_up[MAX_ID + 1];
-    bool text_refused;        /* said so */
+    struct hostd_input *input;
     char held[MAX_ID + 1];    /* the stream that was told that its machine stands still */
     char noticed[MAX_ID + 1]; /* the stream that was told a notice, */
     json_int_t notice;        /* and its number */
@@ -130,6 +131,7 @@ drop_waiting(struct hostd_streamer *streamer)
 static void
 disconnect(struct hostd_streamer *streamer)
 {
+    hostd_input_forget(streamer->input);
     vdp_channel_free(streamer->channel);
     streamer->channel = NULL;
     streamer->heard = streamer->has_display = false;
@@ -252,21 +254,8 @@ take_figures(struct hostd_streamer *streamer, const json_t *message)
     streamer->figures_us = now;
 }
 
-/* What somebody wrote for the guest. The wire has checked that it is text; its length is checked
- * here. */
 static void
-take_text(struct hostd_streamer *streamer, const char *text)
-{
-    bool taken = text != NULL && kvm_machine_type(streamer->machine, text);
-
-    if (!taken && !streamer->text_refused) {
-        vd_warning("streamer", "%s: its agent does not take text", streamer->id);
-    }
-    streamer->text_refused = !taken;
-}
-
-static void
-on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd, void *user_data)
+on_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_data)
 {
     struct hostd_streamer *streamer = user_data;
     const char *type = json_string_value(json_object_get(message, "type"));
@@ -279,11 +268,7 @@ on_message(struct vdp_channel_conn *conn G_GNUC_UNUSED, json_t *message, int fd,
         return;
     }
     vd_fd_clear(&fd); /* none is expected */
-    if (g_strcmp0(type, "text") == 0) {
-        take_text(streamer, json_string_value(json_object_get(message, "text")));
-        return;
-    }
-    if (g_strcmp0(type, "status") != 0) {
+    if (hostd_input_take(streamer->input, conn, message) || g_strcmp0(type, "status") != 0) {
         return;
     }
     take_figures(streamer, message);
@@ -390,6 +375,7 @@ hostd_streamer_new(const struct kvm_environment *environment, struct kvm_machine
     streamer->user_data = user_data;
     streamer->id = kvm_machine_record(machine)->id;
     streamer->folder = open(kvm_machine_folder(machine), O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    streamer->input = hostd_input_new(machine);
     streamer->pidfd = -1;
     streamer->restart_ms = RESTART_MIN_MS;
     load(streamer);
@@ -410,6 +396,7 @@ hostd_streamer_free(struct hostd_streamer *streamer)
         return;
     }
     disconnect(streamer);
+    hostd_input_free(streamer->input);
     drop_source(&streamer->exit_source);
     drop_source(&streamer->restart);
     vd_fd_clear(&streamer->pidfd);

@@ -74,6 +74,10 @@ struct kvm_machine {
         bool whole;     /* the state is written; its end is awaited */
     } freeze;
 
+    bool moving; /* a motion is under way on qmp */
+    kvm_machine_moved_fn moved;
+    void *moved_user_data;
+
     int display_fd; /* the end that is going to the machine */
     unsigned display_count;
     uint64_t disk_bytes; /* that its disk had at the last look */
@@ -114,6 +118,9 @@ kvm_machine_fork(struct kvm_machine *machine); /* its monitor answers: have it t
 void kvm_machine_renew(struct kvm_machine *machine); /* its agent answers: tell it who it is */
 void kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer);
 void kvm_machine_drop_fork(struct kvm_machine *machine);
+
+/* machine-motion.c */
+void kvm_machine_fail_motion(struct kvm_machine *machine); /* its monitor is gone */
 
 /* machine-freeze.c */
 bool kvm_machine_freeze_ended(struct kvm_machine *machine); /* true: its end was the freezing's */

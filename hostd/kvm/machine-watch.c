@@ -180,6 +180,7 @@ kvm_machine_disconnect(struct kvm_machine *machine)
     kvm_qmp_free(machine->qmp);
     machine->qmp = NULL;
     machine->qmp_ready = false;
+    kvm_machine_fail_motion(machine);
     kvm_agent_free(machine->agent);
     machine->agent = NULL;
 }

@@ -370,6 +370,7 @@ kvm_machine_free(struct kvm_machine *machine)
         return;
     }
     kvm_machine_cancel_display(machine);
+    kvm_machine_cancel_motion(machine);
     kvm_machine_drop_freeze(machine);
     kvm_machine_disconnect(machine);
     kvm_machine_drop_source(&machine->exit_source);

@@ -146,6 +146,16 @@ bool kvm_machine_renews(const struct kvm_machine *machine);
 /* Text for the session inside, see kvm_agent_type(). */
 bool kvm_machine_type(struct kvm_machine *machine, const char *text);
 
+/*
+ * Moves the guest's mouse by so many pixels. done is called once, from the loop, when it was told
+ * or cannot be any more, unless kvm_machine_cancel_motion() or a free comes first. False, and done
+ * is not called, when the machine takes none now or the one before is still under way.
+ */
+typedef void (*kvm_machine_moved_fn)(void *user_data);
+bool kvm_machine_move(struct kvm_machine *machine, int dx, int dy, kvm_machine_moved_fn done,
+                      void *user_data);
+void kvm_machine_cancel_motion(struct kvm_machine *machine);
+
 /* True while kvm_machine_display() makes sense. */
 bool kvm_machine_takes_display(const struct kvm_machine *machine);
 

@@ -209,6 +209,11 @@ add_devices(GPtrArray *arguments, const struct kvm_spec *spec)
 
     add_display(arguments, spec);
     add(arguments, "-device", "virtio-keyboard-pci,id=keyboard");
+    /*
+     * The guest's driver starts them in this order, and QEMU gives buttons to whichever was started
+     * last. That has to be the tablet: while the mouse is first QEMU refuses absolute positions.
+     */
+    add(arguments, "-device", "virtio-mouse-pci,id=mouse");
     add(arguments, "-device", "virtio-tablet-pci,id=tablet");
     add(arguments, "-object", "rng-random,id=random,filename=/dev/urandom");
     add(arguments, "-device", "virtio-rng-pci,rng=random");

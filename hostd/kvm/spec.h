@@ -6,9 +6,9 @@
  * spec: what one desktop's machine consists of, and the arguments that build it.
  *
  * Pure: no I/O. Files reach the machine as descriptors only, so that it needs no path of ours. The
- * device list is an allow-list: graphics, keyboard, tablet, random numbers, generation id, one
- * serial port for the agent, at most one disk; no network. A fork's arguments are its template's
- * but for name, uuid, generation id and where memory and disk come from.
+ * device list is an allow-list: graphics, keyboard, mouse, tablet, random numbers, generation id,
+ * one serial port for the agent, at most one disk; no network. A fork's arguments are its
+ * template's but for name, uuid, generation id and where memory and disk come from.
  */
 
 #include <glib.h>

@@ -20,12 +20,12 @@
 
 enum { WHEEL_UP = 4, WHEEL_DOWN = 5, WHEEL_LEFT = 6, WHEEL_RIGHT = 7, BACK = 8, FORWARD = 9 };
 
-enum order_kind { ORDER_KEY, ORDER_POINTER, ORDER_BUTTON, ORDER_SIZE };
+enum order_kind { ORDER_KEY, ORDER_POINTER, ORDER_MOTION, ORDER_BUTTON, ORDER_SIZE };
 
 struct order {
     enum order_kind kind;
     uint32_t serial;
-    uint16_t a, b; /* code or button and down; x, y; width, height */
+    uint16_t a, b; /* code or button and down; x, y; dx, dy, signed; width, height */
 };
 
 struct x11 {
@@ -53,13 +53,25 @@ wake(struct x11 *x11)
     }
 }
 
+static uint16_t
+add_signed(uint16_t a, uint16_t b)
+{
+    return (uint16_t)CLAMP((int16_t)a + (int16_t)b, INT16_MIN, INT16_MAX);
+}
+
 static void
 give_order(struct x11 *x11, struct order order)
 {
+    const struct order *last;
+
     g_mutex_lock(&x11->lock);
-    if (order.kind == ORDER_POINTER && x11->order_count > 0 &&
-        x11->orders[x11->order_count - 1].kind == ORDER_POINTER) {
+    last = x11->order_count > 0 ? &x11->orders[x11->order_count - 1] : NULL;
+    if (order.kind == ORDER_POINTER && last != NULL && last->kind == ORDER_POINTER) {
         x11->order_count--; /* the newest position wins */
+    } else if (order.kind == ORDER_MOTION && last != NULL && last->kind == ORDER_MOTION) {
+        order.a = add_signed(last->a, order.a);
+        order.b = add_signed(last->b, order.b);
+        x11->order_count--;
     }
     if (x11->order_count < MAX_ORDERS) {
         x11->orders[x11->order_count++] = order;
@@ -81,6 +93,12 @@ static void
 x11_pointer(void *state, uint32_t serial, uint16_t x, uint16_t y)
 {
     give_order(state, (struct order){ORDER_POINTER, serial, x, y});
+}
+
+static void
+x11_motion(void *state, uint32_t serial, int dx, int dy)
+{
+    give_order(state, (struct order){ORDER_MOTION, serial, (uint16_t)dx, (uint16_t)dy});
 }
 
 static void
@@ -158,6 +176,9 @@ follow_order(struct x11 *x11, const struct order *order)
         break;
     case ORDER_POINTER:
         x11_screen_pointer(x11->screen, order->a, order->b);
+        break;
+    case ORDER_MOTION:
+        x11_screen_motion(x11->screen, (int16_t)order->a, (int16_t)order->b);
         break;
     case ORDER_BUTTON:
         x11_screen_button(x11->screen, (uint8_t)order->a, order->b != 0);
@@ -283,6 +304,7 @@ static const struct capture_backend x11_backend = {
     .key = x11_key,
     .pointer = x11_pointer,
     .button = x11_button,
+    .motion = x11_motion,
     .wheel = x11_wheel,
     .pace = x11_pace,
 };

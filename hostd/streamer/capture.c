@@ -171,6 +171,19 @@ capture_pointer(struct capture *capture, uint32_t serial, uint16_t x, uint16_t y
     capture->backend->pointer(capture->state, serial, x, y);
 }
 
+bool
+capture_motion(struct capture *capture, uint32_t serial, int dx, int dy)
+{
+    if (capture->backend->motion == NULL) {
+        return false;
+    }
+    if (dx != 0 || dy != 0) {
+        capture->given = serial;
+        capture->backend->motion(capture->state, serial, dx, dy);
+    }
+    return true;
+}
+
 void
 capture_button(struct capture *capture, uint32_t serial, uint8_t button, bool down)
 {

@@ -30,6 +30,8 @@ struct capture_backend {
     void (*key)(void *state, uint32_t serial, uint16_t code, bool down); /* evdev code */
     void (*pointer)(void *state, uint32_t serial, uint16_t x, uint16_t y);
     void (*button)(void *state, uint32_t serial, uint8_t button, bool down); /* as in messages.h */
+    /* How far the mouse went, for a back end that has a road for it; NULL: the owner needs one. */
+    void (*motion)(void *state, uint32_t serial, int dx, int dy);
     /* Whole notches, positive right and down. */
     void (*wheel)(void *state, uint32_t serial, int notches_x, int notches_y);
     /* Somebody looks at the picture, or nobody does. May be NULL. */
@@ -58,6 +60,8 @@ void capture_set_size(struct capture *capture, uint16_t width, uint16_t height);
 void capture_key(struct capture *capture, uint32_t serial, uint16_t code, bool down);
 void capture_pointer(struct capture *capture, uint32_t serial, uint16_t x, uint16_t y);
 void capture_button(struct capture *capture, uint32_t serial, uint8_t button, bool down);
+/* False when the back end has no road for relative motion: the owner may find another. */
+bool capture_motion(struct capture *capture, uint32_t serial, int dx, int dy);
 /* 1/120 notches; fractions are kept until they are a notch. */
 void capture_wheel(struct capture *capture, uint32_t serial, int dx, int dy);
 /*

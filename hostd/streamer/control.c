@@ -84,9 +84,22 @@ text_typed(const char *text, size_t size, void *user_data)
     }
 }
 
+static bool
+mouse_moved(int dx, int dy, void *user_data)
+{
+    struct streamer_control *control = user_data;
+
+    if (control->conn != NULL) {
+        vdp_channel_send(control->conn,
+                         json_pack("{s:s, s:i, s:i}", "type", "motion", "dx", dx, "dy", dy), -1);
+    }
+    return control->conn != NULL;
+}
+
 static const struct streamer_events streamer_events = {
     .changed = streamer_changed,
     .typed = text_typed,
+    .moved = mouse_moved,
 };
 
 static gboolean
@@ -220,6 +233,8 @@ take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_
         take_hangup(control, message);
     } else if (type != NULL && strcmp(type, "notice") == 0) {
         take_notice(control, message);
+    } else if (type != NULL && strcmp(type, "moved") == 0) {
+        streamer_moved(control->streamer);
     } else if (type != NULL) {
         vd_warning("control", "unknown message %s",
                    vd_log_quote(quoted, sizeof(quoted), type, strlen(type)));
@@ -234,6 +249,7 @@ controller_left(struct vdp_channel_conn *conn, const char *text, void *user_data
     vd_info("control", "the controller left: %s", text);
     vdp_channel_free(conn);
     control->conn = NULL;
+    streamer_moved(control->streamer); /* nobody will answer */
 }
 
 static const struct vdp_channel_events channel_events = {
@@ -249,6 +265,7 @@ take_controller(int fd, void *user_data)
     vdp_channel_free(control->conn);
     control->conn =
         vdp_channel_new(fd, g_main_context_get_thread_default(), &channel_events, control);
+    streamer_moved(control->streamer); /* the former one will not answer */
     send_status(control);
 }
 

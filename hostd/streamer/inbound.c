@@ -82,6 +82,7 @@ take_pointing(struct streamer_inbound *inbound, const struct vdp_record *record)
     struct vdp_pointer pointer;
     struct vdp_button button;
     struct vdp_wheel wheel;
+    struct vdp_motion motion;
     int result;
 
     if (record->type == VDP_POINTER) {
@@ -93,6 +94,11 @@ take_pointing(struct streamer_inbound *inbound, const struct vdp_record *record)
         result = vdp_get_button(record, &button);
         if (result == 0) {
             inbound->events->button(&button, inbound->user_data);
+        }
+    } else if (record->type == VDP_MOTION) {
+        result = vdp_get_motion(record, &motion);
+        if (result == 0) {
+            inbound->events->motion(&motion, inbound->user_data);
         }
     } else {
         result = vdp_get_wheel(record, &wheel);
@@ -163,6 +169,7 @@ take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
     case VDP_POINTER:
     case VDP_BUTTON:
     case VDP_WHEEL:
+    case VDP_MOTION:
         return take_pointing(inbound, record);
     case VDP_RELEASE_ALL:
     case VDP_REFRESH:

@@ -32,6 +32,7 @@ struct streamer_inbound_events {
     void (*pointer)(const struct vdp_pointer *pointer, void *user_data);
     void (*button)(const struct vdp_button *button, void *user_data);
     void (*wheel)(const struct vdp_wheel *wheel, void *user_data);
+    void (*motion)(const struct vdp_motion *motion, void *user_data);
     void (*release_all)(void *user_data);
     void (*locks)(const struct vdp_locks *locks, void *user_data);
     void (*text)(const struct vdp_text *text, void *user_data);

@@ -271,6 +271,7 @@ FORWARD(key, vdp_key)
 FORWARD(pointer, vdp_pointer)
 FORWARD(button, vdp_button)
 FORWARD(wheel, vdp_wheel)
+FORWARD(motion, vdp_motion)
 FORWARD(locks, vdp_locks)
 FORWARD(text, vdp_text)
 FORWARD(set_size, vdp_set_size)
@@ -313,6 +314,7 @@ static const struct streamer_inbound_events inbound_events = {
     .pointer = take_pointer,
     .button = take_button,
     .wheel = take_wheel,
+    .motion = take_motion,
     .release_all = take_release_all,
     .locks = take_locks,
     .text = take_text,

@@ -46,6 +46,8 @@ struct streamer_stream_events {
     void (*button)(struct streamer_stream *stream, const struct vdp_button *button,
                    void *user_data);
     void (*wheel)(struct streamer_stream *stream, const struct vdp_wheel *wheel, void *user_data);
+    void (*motion)(struct streamer_stream *stream, const struct vdp_motion *motion,
+                   void *user_data);
     void (*release_all)(struct streamer_stream *stream, void *user_data);
     void (*locks)(struct streamer_stream *stream, const struct vdp_locks *locks, void *user_data);
     void (*text)(struct streamer_stream *stream, const struct vdp_text *text, void *user_data);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hostd/streamer/motion.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
@@ -30,6 +31,7 @@ struct streamer {
     uint32_t typed_room;               /* bytes of text that may go on now */
     bool typed_much;                   /* and what came last was too much */
     int64_t typed_us;                  /* when that was computed */
+    struct streamer_motion motion;     /* for a machine that its capture cannot tell */
     GSource *told;                     /* ready when changed() is due */
     char *text;
     uint16_t width, height; /* as told last */
@@ -182,6 +184,7 @@ leave_active(struct streamer *streamer)
         capture_release_all(streamer->capture);
     }
     streamer->active = NULL;
+    streamer_motion_drop(&streamer->motion);
     streamer->wish_width = 0;
 }
 
@@ -287,6 +290,40 @@ stream_button(struct streamer_stream *stream, const struct vdp_button *button, v
     if (may_input(streamer, stream)) {
         capture_button(streamer->capture, button->serial, button->button, button->down != 0);
         streamer_pump_input(streamer->pump);
+    }
+}
+
+/* One at a time: the machine's monitor is shared with what keeps the machine. */
+static void
+pass_motion(struct streamer *streamer)
+{
+    int dx, dy;
+
+    if (streamer_motion_take(&streamer->motion, &dx, &dy) &&
+        !streamer->events->moved(dx, dy, streamer->user_data)) {
+        streamer_motion_done(&streamer->motion);
+    }
+}
+
+void
+streamer_moved(struct streamer *streamer)
+{
+    streamer_motion_done(&streamer->motion);
+    pass_motion(streamer);
+}
+
+static void
+stream_motion(struct streamer_stream *stream, const struct vdp_motion *motion, void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    if (!may_input(streamer, stream)) {
+        return;
+    }
+    streamer_pump_touched(streamer->pump);
+    if (!capture_motion(streamer->capture, motion->serial, motion->dx, motion->dy)) {
+        streamer_motion_add(&streamer->motion, motion->dx, motion->dy);
+        pass_motion(streamer);
     }
 }
 
@@ -444,6 +481,7 @@ static const struct streamer_stream_events stream_events = {
     .pointer = stream_pointer,
     .button = stream_button,
     .wheel = stream_wheel,
+    .motion = stream_motion,
     .release_all = stream_release_all,
     .locks = stream_locks,
     .text = stream_text,

@@ -33,6 +33,11 @@ struct streamer_events {
     void (*changed)(void *user_data); /* the status is worth a message; never from inside a call */
     /* UTF-8 without control characters, not terminated, for the agent inside the guest. */
     void (*typed)(const char *text, size_t size, void *user_data);
+    /*
+     * How far the mouse went, for a machine that its capture cannot tell; false when nobody is
+     * there to be told. None follows until streamer_moved().
+     */
+    bool (*moved)(int dx, int dy, void *user_data);
 };
 
 /* events is borrowed. NULL when memory is short. */
@@ -52,6 +57,8 @@ void streamer_hangup(struct streamer *streamer, const char *stream, enum vdp_goa
 /* Something to read for whoever looks at the stream with this id. */
 void streamer_notice(struct streamer *streamer, const char *stream,
                      const struct vdp_notice *notice);
+/* The machine has the motion that moved() was told, or never will. */
+void streamer_moved(struct streamer *streamer);
 /* Tells every client to come back; true when nobody was there to be told. */
 bool streamer_say_restart(struct streamer *streamer);
 

@@ -19,10 +19,11 @@
 #include "protocol/base/log.h"
 #include "protocol/wire/messages.h"
 
-#define KEYCODE_OFFSET 8u /* X keycodes of servers with evdev's keymap */
-#define MAX_KEYCODE    255u
-#define EVENT_MASK     0x7f /* without the bit for "sent by a client" */
-#define MAX_ROUNDS     3u   /* of one look, for who draws without pause */
+#define KEYCODE_OFFSET  8u /* X keycodes of servers with evdev's keymap */
+#define MAX_KEYCODE     255u
+#define RELATIVE_MOTION 1    /* the detail of a faked motion that is not a position */
+#define EVENT_MASK      0x7f /* without the bit for "sent by a client" */
+#define MAX_ROUNDS      3u   /* of one look, for who draws without pause */
 
 struct x11_screen {
     xcb_connection_t *connection;
@@ -487,6 +488,12 @@ void
 x11_screen_pointer(struct x11_screen *screen, uint16_t x, uint16_t y)
 {
     fake_input(screen, XCB_MOTION_NOTIFY, 0, x, y);
+}
+
+void
+x11_screen_motion(struct x11_screen *screen, int16_t dx, int16_t dy)
+{
+    fake_input(screen, XCB_MOTION_NOTIFY, RELATIVE_MOTION, (uint16_t)dx, (uint16_t)dy);
 }
 
 void

@@ -36,6 +36,7 @@ bool x11_screen_grab(struct x11_screen *screen);
 
 void x11_screen_key(struct x11_screen *screen, uint16_t code, bool down); /* evdev code */
 void x11_screen_pointer(struct x11_screen *screen, uint16_t x, uint16_t y);
+void x11_screen_motion(struct x11_screen *screen, int16_t dx, int16_t dy);
 void x11_screen_button(struct x11_screen *screen, uint8_t button, bool down); /* X's number */
 /* A wish: servers without RandR or with fixed modes stay as they are. */
 void x11_screen_set_size(struct x11_screen *screen, uint16_t width, uint16_t height);

@@ -162,6 +162,49 @@ vdp_get_wheel(const struct vdp_record *record, struct vdp_wheel *ret_message)
 }
 
 static bool
+is_valid_motion(const struct vdp_motion *message)
+{
+    return message->dx >= -VDP_MAX_MOTION && message->dx <= VDP_MAX_MOTION &&
+           message->dy >= -VDP_MAX_MOTION && message->dy <= VDP_MAX_MOTION;
+}
+
+int
+vdp_put_motion(struct vdp_buffer *out, const struct vdp_motion *message)
+{
+    if (!is_valid_motion(message)) {
+        return VDP_ERR_RANGE;
+    }
+    vdp_body_begin(out, VDP_MOTION, 12);
+    vdp_buffer_put_u32(out, message->serial);
+    vdp_buffer_put_u32(out, message->time_us);
+    vdp_buffer_put_u16(out, (uint16_t)message->dx);
+    vdp_buffer_put_u16(out, (uint16_t)message->dy);
+    return out->error;
+}
+
+int
+vdp_get_motion(const struct vdp_record *record, struct vdp_motion *ret_message)
+{
+    struct vdp_motion motion;
+    struct vdp_reader reader;
+    int error;
+
+    vdp_reader_init(&reader, record->body, record->size);
+    motion.serial = vdp_reader_u32(&reader);
+    motion.time_us = vdp_reader_u32(&reader);
+    motion.dx = (int16_t)vdp_reader_u16(&reader);
+    motion.dy = (int16_t)vdp_reader_u16(&reader);
+    error = vdp_reader_end(&reader);
+    if (error == 0 && !is_valid_motion(&motion)) {
+        error = VDP_ERR_RANGE;
+    }
+    if (error == 0) {
+        *ret_message = motion;
+    }
+    return error;
+}
+
+static bool
 is_valid_locks(const struct vdp_locks *message)
 {
     return message->locks <= (VDP_LOCK_SCROLL | VDP_LOCK_NUM | VDP_LOCK_CAPS);

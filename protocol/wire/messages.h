@@ -29,6 +29,7 @@
 #define VDP_MAX_CURSOR  256u  /* pixels; a cursor's width or height */
 #define VDP_MAX_TEXT    512u  /* bytes of UTF-8 in GOAWAY and NOTICE */
 #define VDP_MAX_TYPED   1024u /* bytes of UTF-8 in TEXT */
+#define VDP_MAX_MOTION  4096  /* pixels in one MOTION, each way */
 #define VDP_TOKEN_SIZE  43u   /* base64url characters of a 256 bit token */
 #define VDP_MAX_KEY     767u  /* KEY_MAX of Linux evdev */
 #define VDP_MAX_BUTTON  5u
@@ -138,6 +139,12 @@ struct vdp_wheel {
     int16_t dx;
     int16_t dy;
 }; /* 120 a notch, positive right and down */
+struct vdp_motion {
+    uint32_t serial;
+    uint32_t time_us;
+    int16_t dx;
+    int16_t dy;
+}; /* how far the mouse went, positive right and down; at most VDP_MAX_MOTION */
 enum vdp_lock { VDP_LOCK_SCROLL = 0x01, VDP_LOCK_NUM = 0x02, VDP_LOCK_CAPS = 0x04 };
 struct vdp_locks {
     uint32_t serial;
@@ -219,6 +226,8 @@ int vdp_put_button(struct vdp_buffer *out, const struct vdp_button *message);
 int vdp_get_button(const struct vdp_record *record, struct vdp_button *ret_message);
 int vdp_put_wheel(struct vdp_buffer *out, const struct vdp_wheel *message);
 int vdp_get_wheel(const struct vdp_record *record, struct vdp_wheel *ret_message);
+int vdp_put_motion(struct vdp_buffer *out, const struct vdp_motion *message);
+int vdp_get_motion(const struct vdp_record *record, struct vdp_motion *ret_message);
 int vdp_put_locks(struct vdp_buffer *out, const struct vdp_locks *message);
 int vdp_get_locks(const struct vdp_record *record, struct vdp_locks *ret_message);
 int vdp_put_text(struct vdp_buffer *out, const struct vdp_text *message);

@@ -36,6 +36,8 @@ try_decode(const struct vdp_record *record, struct vdp_buffer *out)
         TRY(button, vdp_button)
     case VDP_WHEEL:
         TRY(wheel, vdp_wheel)
+    case VDP_MOTION:
+        TRY(motion, vdp_motion)
     case VDP_NOTICE:
         TRY(notice, vdp_notice)
     case VDP_LOCKS:

@@ -61,6 +61,7 @@ TAKE(key, vdp_key)
 TAKE(pointer, vdp_pointer)
 TAKE(button, vdp_button)
 TAKE(wheel, vdp_wheel)
+TAKE(motion, vdp_motion)
 TAKE(locks, vdp_locks)
 TAKE(text, vdp_text)
 TAKE(set_size, vdp_set_size)
@@ -96,6 +97,7 @@ static const struct streamer_inbound_events events = {
     .pointer = take_pointer,
     .button = take_button,
     .wheel = take_wheel,
+    .motion = take_motion,
     .release_all = take_bare,
     .locks = take_locks,
     .text = take_text,

@@ -46,6 +46,7 @@ make_messages(void)
     (void)vdp_put_pointer(&all, &(struct vdp_pointer){1, 2, 640, 480});
     (void)vdp_put_button(&all, &(struct vdp_button){1, 2, 1, 1});
     (void)vdp_put_wheel(&all, &(struct vdp_wheel){1, 2, 0, -120});
+    (void)vdp_put_motion(&all, &(struct vdp_motion){1, 2, -300, 7});
     (void)vdp_put_release_all(&all);
     (void)vdp_put_notice(&all, &(struct vdp_notice){VDP_NOTICE_END, 300, NULL, 0});
     (void)vdp_put_locks(&all, &(struct vdp_locks){1, 2, VDP_LOCK_NUM});

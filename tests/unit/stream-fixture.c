@@ -253,7 +253,16 @@ ignore_text(const char *text, size_t size, void *user_data)
     (void)user_data;
 }
 
-static const struct streamer_events streamer_events = {ignore_change, ignore_text};
+static bool
+note_motion(int dx, int dy, void *user_data)
+{
+    struct fixture *fixture = user_data;
+
+    g_string_append_printf(fixture->input, "motion %d %d ", dx, dy);
+    return !fixture->no_mouse;
+}
+
+static const struct streamer_events streamer_events = {ignore_change, ignore_text, note_motion};
 
 void
 fixture_use_machine(struct fixture *fixture)
@@ -290,7 +299,7 @@ fixture_set_up(struct fixture *fixture, const void *data)
     fixture->url =
         g_strdup_printf("wss://127.0.0.1:%u/uplink", vdp_link_server_port(fixture->server));
     vd_token_new(fixture->token);
-    fixture->streamer = streamer_new(&streamer_events, NULL);
+    fixture->streamer = streamer_new(&streamer_events, fixture);
     fixture_use_machine(fixture);
 }
 

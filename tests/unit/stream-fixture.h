@@ -51,6 +51,7 @@ struct fixture {
     GPtrArray *peers;        /* of struct peer */
     bool mute, no_ack;       /* for the next peer */
     GString *input;          /* what reached the machine */
+    bool no_mouse;           /* nobody is there to be told a motion */
     unsigned dials;
     char token[VD_TOKEN_CHARS + 1];
 };

@@ -306,6 +306,10 @@ test_input_arrives_in_order(void)
     capture_pointer(fixture.capture, 1, 10, 20);
     capture_pointer(fixture.capture, 2, 100, 50);
     capture_button(fixture.capture, 3, 2, true);
+    g_assert_true(capture_motion(fixture.capture, 3, 30, -40));
+    g_assert_true(capture_motion(fixture.capture, 3, -10, 20));
+    capture_button(fixture.capture, 3, 3, true);
+    capture_button(fixture.capture, 3, 3, false);
     capture_pointer(fixture.capture, 4, 319, 239);
     capture_button(fixture.capture, 5, 2, false);
     capture_key(fixture.capture, 6, KEY_LEFTSHIFT, true);
@@ -313,7 +317,8 @@ test_input_arrives_in_order(void)
     capture_wheel(fixture.capture, 8, 0, -120);
     capture_button(fixture.capture, 9, 5, true);
     capture_release_all(fixture.capture);
-    fixture.wanted = "button+2@100,50 button-2@319,239 key+50@319,239 key+24@319,239 "
+    fixture.wanted = "button+2@100,50 button+3@120,30 button-3@120,30 button-2@319,239 "
+                     "key+50@319,239 key+24@319,239 "
                      "button+4@319,239 button-4@319,239 button+9@319,239 key-24@319,239 "
                      "key-50@319,239 button-9@319,239 ";
     wait_for(heard_enough, &fixture);

@@ -220,6 +220,35 @@ on_display(const char *text, void *user_data)
 }
 
 static void
+on_moved(void *user_data)
+{
+    unsigned *moved = user_data;
+
+    (*moved)++;
+}
+
+/* One motion at a time; of one that was called off nothing is heard, and it makes room all the
+ * same. */
+static void
+check_motion(struct kvm_machine *machine)
+{
+    unsigned moved = 0;
+
+    g_assert_true(kvm_machine_move(machine, 5, -7, on_moved, &moved));
+    g_assert_false(kvm_machine_move(machine, 1, 1, on_moved, &moved));
+    g_assert_cmpuint(moved, ==, 0);
+    while (moved == 0) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_assert_true(kvm_machine_move(machine, -32767, 32767, on_moved, &moved));
+    kvm_machine_cancel_motion(machine);
+    while (!kvm_machine_move(machine, 0, 1, on_moved, &moved)) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_assert_cmpuint(moved, ==, 1);
+}
+
+static void
 test_start_confined_adopt_and_stop(void)
 {
     struct fixture fixture;
@@ -252,6 +281,7 @@ test_start_confined_adopt_and_stop(void)
         g_main_context_iteration(NULL, TRUE);
     }
     vd_fd_clear(&display[0]);
+    check_motion(machine);
 
     /* As after a kill -9 of hostd: nothing is said to the machine, it is simply found again. */
     kvm_machine_free(machine);

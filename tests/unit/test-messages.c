@@ -41,6 +41,8 @@ MESSAGE(key, struct vdp_key, .serial = 1, .time_us = 2, .code = 30, .down = 1)
 MESSAGE(pointer, struct vdp_pointer, .serial = 1, .time_us = 2, .x = 1919, .y = 1079)
 MESSAGE(button, struct vdp_button, .serial = 1, .time_us = 2, .button = 5, .down = 0)
 MESSAGE(wheel, struct vdp_wheel, .serial = 1, .time_us = 2, .dx = -120, .dy = INT16_MIN)
+MESSAGE(motion, struct vdp_motion, .serial = 1, .time_us = 2, .dx = -VDP_MAX_MOTION,
+        .dy = VDP_MAX_MOTION)
 MESSAGE(notice, struct vdp_notice, .kind = VDP_NOTICE_TEXT, .text = "안녕", .text_size = 6)
 MESSAGE(locks, struct vdp_locks, .serial = 1, .time_us = 2, .locks = VDP_LOCK_CAPS)
 MESSAGE(text, struct vdp_text, .serial = 1, .time_us = 2, .text = "한글", .size = 6)
@@ -66,6 +68,7 @@ static const struct message_case cases[] = {
     {"pointer", put_pointer, again_pointer, false},
     {"button", put_button, again_button, false},
     {"wheel", put_wheel, again_wheel, false},
+    {"motion", put_motion, again_motion, false},
     {"notice", put_notice, again_notice, true},
     {"locks", put_locks, again_locks, false},
     {"text", put_text, again_text, true},
@@ -247,6 +250,12 @@ test_fields_out_of_range_are_refused(void)
     poke("button", 8, 0, 1, VDP_ERR_RANGE);
     poke("button", 8, VDP_MAX_BUTTON + 1, 1, VDP_ERR_RANGE);
     poke("button", 9, 2, 1, VDP_ERR_RANGE);
+    poke("motion", 8, VDP_MAX_MOTION, 2, 0);
+    poke("motion", 8, VDP_MAX_MOTION + 1, 2, VDP_ERR_RANGE);
+    poke("motion", 10, VDP_MAX_MOTION + 1, 2, VDP_ERR_RANGE);
+    poke("motion", 10, (uint16_t)-VDP_MAX_MOTION, 2, 0);
+    poke("motion", 10, (uint16_t)(-VDP_MAX_MOTION - 1), 2, VDP_ERR_RANGE);
+    poke("motion", 10, (uint16_t)INT16_MIN, 2, VDP_ERR_RANGE);
     poke("locks", 8, 8, 1, VDP_ERR_RANGE);
     poke("text", 8, 0x07, 1, VDP_ERR_RANGE);
     poke("notice", 0, 3, 1, VDP_ERR_RANGE); /* with a text */

@@ -243,6 +243,49 @@ send_key_and_ping(struct peer *peer, struct vdp_buffer *out)
     peer_send(peer, out);
 }
 
+static void
+send_motions(struct peer *peer, int16_t dx, unsigned count)
+{
+    struct vdp_motion motion = {1, 0, dx, -1};
+    struct vdp_buffer out = {0};
+
+    for (; count > 0; count--) {
+        vdp_put_motion(&out, &motion);
+    }
+    peer->pong = 0;
+    send_key_and_ping(peer, &out);
+    fixture_wait(has_pong, peer);
+}
+
+/* What comes while one is under way is one more, and no sum leaves its range. */
+static void
+test_motions_wait_for_the_one_under_way(struct fixture *fixture, const void *data)
+{
+    struct peer *peer = fixture_dial(fixture);
+
+    (void)data;
+    fixture_wait(has_settled_frame, peer);
+    send_motions(peer, 5, 3);
+    g_assert_cmpstr(fixture->input->str, ==, "motion 5 -1 key 48 1 ");
+    g_string_truncate(fixture->input, 0);
+    streamer_moved(fixture->streamer);
+    streamer_moved(fixture->streamer);
+    streamer_moved(fixture->streamer);
+    g_assert_cmpstr(fixture->input->str, ==, "motion 10 -2 ");
+    send_motions(peer, VDP_MAX_MOTION, 1);
+    send_motions(peer, VDP_MAX_MOTION, 9);
+    g_string_truncate(fixture->input, 0);
+    streamer_moved(fixture->streamer);
+    g_assert_cmpstr(fixture->input->str, ==, "motion 32767 -9 ");
+    fixture->no_mouse = true;
+    send_motions(peer, 5, 2);
+    g_string_truncate(fixture->input, 0);
+    streamer_moved(fixture->streamer);
+    g_assert_cmpstr(fixture->input->str, ==, "motion 10 -2 ");
+    send_motions(peer, 5, 1);
+    g_assert_nonnull(strstr(fixture->input->str, "motion 5 -1 "));
+}
+
 static bool
 is_streaming(void *data)
 {
@@ -494,6 +537,7 @@ main(int argc, char **argv)
     ADD("refresh-brings-a-key-frame", test_refresh_brings_a_key_frame);
     ADD("keys-are-released-when-the-client-leaves", test_keys_are_released_when_the_client_leaves);
     ADD("frames-name-the-newest-input", test_frames_name_the_newest_input);
+    ADD("motions-wait-for-the-one-under-way", test_motions_wait_for_the_one_under_way);
     ADD("a-new-client-takes-over", test_a_new_client_takes_over);
     ADD("nonsense-closes-that-uplink-only", test_nonsense_closes_that_uplink_only);
     ADD("hangup-says-why", test_hangup_says_why);
