@@ -269,22 +269,43 @@ command_write(struct headless *headless, char **words, unsigned count)
         script_fail(headless, "no text");
 }
 
+/* The live stream and two numbers, or NULL after a failed answer. */
+static struct client_stream *
+script_pair(struct headless *headless, char **words, int64_t least, int64_t most, int64_t *ret_x,
+            int64_t *ret_y)
+{
+    if (!word_number(words[0], least, most, ret_x) || !word_number(words[1], least, most, ret_y)) {
+        script_fail(headless, "bad number");
+        return NULL;
+    }
+    return script_stream(headless);
+}
+
 static void
 command_move(struct headless *headless, char **words, unsigned count)
 {
-    struct client_stream *stream;
-    int64_t x;
-    int64_t y;
+    int64_t x, y;
+    struct client_stream *stream = script_pair(headless, words, 0, UINT16_MAX, &x, &y);
 
     (void)count;
-    if (!word_number(words[0], 0, UINT16_MAX, &x) || !word_number(words[1], 0, UINT16_MAX, &y)) {
-        script_fail(headless, "bad number");
-        return;
-    }
-    stream = script_stream(headless);
     if (!stream)
         return;
     client_stream_pointer(stream, (uint16_t)x, (uint16_t)y);
+    script_ok(headless);
+}
+
+/* As a mouse that has no place. */
+static void
+command_motion(struct headless *headless, char **words, unsigned count)
+{
+    int64_t dx, dy;
+    struct client_stream *stream =
+        script_pair(headless, words, -VDP_MAX_MOTION, VDP_MAX_MOTION, &dx, &dy);
+
+    (void)count;
+    if (!stream)
+        return;
+    client_stream_motion(stream, (int16_t)dx, (int16_t)dy);
     script_ok(headless);
 }
 
@@ -310,17 +331,10 @@ command_click(struct headless *headless, char **words, unsigned count)
 static void
 command_wheel(struct headless *headless, char **words, unsigned count)
 {
-    struct client_stream *stream;
-    int64_t dx;
-    int64_t dy;
+    int64_t dx, dy;
+    struct client_stream *stream = script_pair(headless, words, INT16_MIN, INT16_MAX, &dx, &dy);
 
     (void)count;
-    if (!word_number(words[0], INT16_MIN, INT16_MAX, &dx) ||
-        !word_number(words[1], INT16_MIN, INT16_MAX, &dy)) {
-        script_fail(headless, "bad number");
-        return;
-    }
-    stream = script_stream(headless);
     if (!stream)
         return;
     client_stream_wheel(stream, (int16_t)dx, (int16_t)dy);
@@ -490,6 +504,7 @@ static const struct command commands[] = {
     {"key", 1, 2, false, true, command_key},
     {"logoff", 0, 0, false, true, command_logoff},
     {"locks", 1, 1, false, true, command_locks},
+    {"motion", 2, 2, false, true, command_motion},
     {"move", 2, 2, false, true, command_move},
     {"pools", 0, 0, false, false, command_pools},
     {"quit", 0, 0, false, false, command_quit},

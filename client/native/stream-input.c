@@ -67,6 +67,19 @@ client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy)
 }
 
 void
+client_stream_motion(struct client_stream *stream, int16_t dx, int16_t dy)
+{
+    struct vdp_buffer buffer = {0};
+    struct vdp_motion motion = {.time_us = input_time(), .dx = dx, .dy = dy};
+
+    if (!stream->live || (dx == 0 && dy == 0))
+        return;
+    motion.serial = ++stream->serial;
+    vdp_put_motion(&buffer, &motion);
+    stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+void
 client_stream_locks(struct client_stream *stream, uint8_t locks)
 {
     struct vdp_buffer buffer = {0};

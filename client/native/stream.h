@@ -83,6 +83,8 @@ uint32_t client_stream_key(struct client_stream *stream, uint16_t code, bool dow
 void client_stream_pointer(struct client_stream *stream, uint16_t x, uint16_t y);
 void client_stream_button(struct client_stream *stream, uint8_t button, bool down);
 void client_stream_wheel(struct client_stream *stream, int16_t dx, int16_t dy);
+/* How far the mouse went, at most VDP_MAX_MOTION each way. */
+void client_stream_motion(struct client_stream *stream, int16_t dx, int16_t dy);
 void client_stream_locks(struct client_stream *stream, uint8_t locks); /* enum vdp_lock */
 /* Text for the guest's session; false when it is not UTF-8 or holds control characters. */
 bool client_stream_text(struct client_stream *stream, const char *text);

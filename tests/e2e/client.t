@@ -169,6 +169,8 @@ def test_picture(tap, server, home, folder):
     client.ask('move 12 34')
     client.ask('click 3')
     client.ask('wheel -120 240')
+    client.ask('motion -4096 7')
+    tap.equal(client.ask('motion 0 4097')['ok'], False, 'a motion out of range is refused')
     tap.equal(client.ask('click 9')['ok'], False, 'a button that does not exist is refused')
     tap.ok(client.ask('stats')['frames'] >= 2, 'stats count')
     client.ask('disconnect')
@@ -178,6 +180,7 @@ def test_picture(tap, server, home, folder):
     tap.ok((fake.POINTER, (12, 34)) in [(k, struct.unpack('<IIHH', b)[2:]) for k, b in server.records if k == fake.POINTER], 'pointer')
     tap.ok([struct.unpack('<IIBB', b)[2:] for k, b in server.records if k == fake.BUTTON] == [(3, 1), (3, 0)], 'button')
     tap.ok([struct.unpack('<IIhh', b)[2:] for k, b in server.records if k == fake.WHEEL] == [(-120, 240)], 'wheel')
+    tap.ok([struct.unpack('<IIhh', b)[2:] for k, b in server.records if k == fake.MOTION] == [(-4096, 7)], 'motion')
     acks = [struct.unpack('<IHHB', b)[0] for k, b in server.records if k == fake.ACK]
     tap.ok(acks and acks == sorted(set(acks)), 'every frame was acknowledged once')
 

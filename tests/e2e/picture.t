@@ -32,6 +32,35 @@ def same_picture(system, client, desktop, name):
     return None
 
 
+def mouse(tap, system, alice):
+    """Relative motion ends where absolute positions do, however many there are at once."""
+    def look(name):
+        alice.do('wait-settled 200 20000')
+        alice.do(f'dump {system.folder}/{name}.png')
+        return read_png(f'{system.folder}/{name}.png')
+
+    def arrives(name, commands, wanted, what):
+        for command in commands:
+            alice.do(command)
+        try:
+            wait_for(lambda: look(name).difference(wanted) is None, 20, what)
+        except AssertionError:
+            return look(name).difference(wanted)
+        return None
+
+    places = {}  # small enough that scaling them to the tablet's range and back does not miss a pixel
+    for name, x, y in (('top', 140, 0), ('far', 340, 300), ('near', 140, 300), ('start', 100, 300)):
+        before = look('before')
+        alice.do(f'move {x} {y}')
+        wait_for(lambda seen=before, at=name: look(at).difference(seen), 20, f'the pointer at {x}, {y}')
+        places[name] = look(name)
+    tap.equal(arrives('went', ['motion 40 0'], places['near'], 'the mouse'), None, 'the mouse goes as far as it is told')
+    tap.equal(arrives('went', ['motion 1 0'] * 200, places['far'], 'many motions'), None, 'many motions at once are one long one')
+    tap.equal(arrives('went', ['motion -240 0'], places['start'], 'the way back'), None, 'and it comes back')
+    tap.equal(arrives('went', ['move 140 300'], places['near'], 'a position'), None, 'positions go on to count')
+    tap.equal(arrives('went', ['motion 0 -4000'], places['top'], 'the way up'), None, 'up to the edge of the screen')
+
+
 def work(tap, system):
     alice = system.client('alice', 'desk', 'alice-canary-1', ['--size', '800x600'])
     alice.do('wait-live 60000', 70)
@@ -53,6 +82,8 @@ def work(tap, system):
     alice.do('wheel 0 120')
     wait_for(lambda: changed(system, alice, typed), 20, 'the pointer on the screen')
     tap.equal(same_picture(system, alice, desktop, 'moved'), None, 'pointer, button and wheel: equal to the screendump')
+
+    mouse(tap, system, alice)
 
     alice.do('size 1024 768')
 

@@ -91,6 +91,15 @@ def pool_over_spice(tap):
 
         wait_for(equal, 30, 'equal pictures')
         tap.ok(read_png(path).colours() > 16, 'a pool with Display=spice shows the machine as it is')
+        shown = read_png(path)
+        alice.do('motion 40 30')
+        wait_for(lambda: changed(alice, shown, path), 20, 'the mouse on the screen')
+        wait_for(equal, 30, 'equal pictures')
+        tap.ok(True, 'relative motion arrives')
+        shown = read_png(path)
+        alice.do('move 300 200')
+        wait_for(lambda: changed(alice, shown, path), 20, 'the pointer on the screen')
+        tap.ok(True, 'and so do positions')
         with open(f'{system.state}/hostd/desktops/{desktop}/record.json', encoding='utf-8') as record:
             tap.ok('"display": "spice"' in record.read(), 'and its record says how it is shown')
 

@@ -179,6 +179,46 @@ def more_keys(tap, page):
     page.value("document.querySelector('.stage').focus()")
 
 
+def pointer_lock(tap, system, page, desktop):
+    def place():
+        return line_of_guest(page, KEYS_LINE - LINE_HEIGHT)
+
+    def moves(what, do):
+        before = place()
+        do()
+        wait_for(lambda: place() != before, 20, what)
+        tap.ok(True, what)
+
+    button = "[...document.querySelectorAll('.tools button')].find((b) => b.ariaLabel === 'Lock the pointer')"
+    moves('the pointer has a place', lambda: page.mouse('mouseMoved', 300, 400))
+    page.value(f'{button}.focus()')
+    page.key('Enter')
+    page.wait("document.pointerLockElement === document.querySelector('.stage')")
+    page.wait(f"{button}.getAttribute('aria-pressed') === 'true'")
+    tap.ok('Esc' in page.value("document.querySelector('.notice').innerText"), 'Enter on the toolbar locks the pointer, and a notice says how to get it back')
+    tap.equal(page.value('document.activeElement.className'), 'stage', 'and the keyboard is in the picture')
+    for name, (x, y) in {'right': (40, 0), 'up': (0, -30)}.items():
+        moves(f'the mouse goes {name}', lambda x=x, y=y: page.value(f"""document.querySelector('.stage').dispatchEvent(
+            new PointerEvent('pointermove', {{pointerType: 'mouse', movementX: {x}, movementY: {y}, bubbles: true}}))"""))
+    moves('Chromium\'s own mouse moves the desktop\'s', lambda: page.mouse('mouseMoved', 350, 450))
+    moves('a button goes down', lambda: page.mouse('mousePressed', 350, 450, 'left', clickCount=1, buttons=1))
+    moves('and up', lambda: page.mouse('mouseReleased', 350, 450, 'left', clickCount=1))
+    tap.equal(same_picture(page, system, desktop), None, 'the picture equals the screendump')
+    page.call('Input.dispatchKeyEvent', type='rawKeyDown', code='Escape', key='Escape', modifiers=3)
+    page.call('Input.dispatchKeyEvent', type='keyUp', code='Escape', key='Escape')
+    page.wait('document.pointerLockElement === null')
+    page.wait(f"{button}.getAttribute('aria-pressed') === 'false'")
+    tap.ok(page.value("document.querySelector('.notice').hidden"), 'Ctrl+Alt+Escape lets it go')
+    page.value(f'{button}.focus()')
+    page.key('Enter')
+    page.wait("document.pointerLockElement !== null")
+    page.value("dispatchEvent(new Event('blur'))")
+    page.wait('document.pointerLockElement === null')
+    tap.ok(True, 'and so does leaving the window')
+    page.value("document.querySelector('.stage').focus()")
+    moves('and the pointer has a place again', lambda: page.mouse('mouseMoved', 800, 600))
+
+
 def full_screen(tap, page):
     page.key('F11')
     page.wait('document.fullscreenElement !== null')
@@ -344,6 +384,7 @@ def main():
         locks(tap, page, lines)
         input_method(tap, page, lines)
         more_keys(tap, page)
+        pointer_lock(tap, system, page, desktop)
         full_screen(tap, page)
         statistics(tap, page)
         sizes(tap, system, page, desktop)

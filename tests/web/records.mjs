@@ -108,6 +108,7 @@ report(hex(ackRecord(7, 1.5, 1e9, 0)) === '4200040009000000070000000c00ffff00', 
 report(hex(ticketRecord('ab')) === '10000000020000006162', 'so is TICKET');
 const key = input.write({ kind: 'key', code: 30, down: true });
 report(hex(key.subarray(0, 12)) === '200001000b00000001000000' && hex(key.subarray(16)) === '1e0001', 'a key has serial, time, code and direction');
+report(hex(input.write({ kind: 'motion', dx: -300, dy: 9999 }).subarray(16)) === 'd4fe0010', 'a motion goes both ways and not too far');
 report(hex(input.write({ kind: 'wheel', dx: -120, dy: 240 }).subarray(16)) === '88fff000', 'a wheel turns both ways');
 report(input.write({ kind: 'key', code: 768, down: true }) === null && input.write({ kind: 'button', button: 6 }) === null, 'what is out of range is not sent');
 const hello = helloRecord();

@@ -14,6 +14,7 @@ const NOTICE_MS = 30000; // somebody may be away from the screen for a moment
 const FIT_KEY = 'vedette.fit';
 const MAX_SCALE_TOUCH = 1.5;
 const ICONS = {
+  lock: 'M6 3l12 9-5 1-3 5zM14 15l4 5',
   full: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
   more: 'M6 9l6 6 6-6',
   keys: 'M3 7h18v11H3zM7 11h0M11 11h0M15 11h0M8 15h8',
@@ -74,7 +75,7 @@ export class Desktop {
       if (this.session.state === 'live') {
         this.worker.postMessage({ kind: 'input', input });
       }
-    }, (event) => this.#shortcut(event));
+    }, (event) => this.#shortcut(event), () => this.#pointerChanged());
     this.#startWorker();
     const watch = new ResizeObserver(() => this.#resized());
     watch.observe(this.view);
@@ -156,6 +157,8 @@ export class Desktop {
       return on;
     };
     const again = () => this.picture.focus({ preventScroll: true });
+    this.pointerTool = this.#tool(_('Lock the pointer'), icon(ICONS.lock), () => this.#lockPointer(), 'false');
+    this.pointerTool.hidden = !this.picture.requestPointerLock; // as on a phone
     const tools = h('div', { class: 'tools', role: 'toolbar', 'aria-label': _('Desktop') },
       this.#tool(_('Full screen (F11)'), icon(ICONS.full), () => this.#fullscreen()),
       this.#tool(_('Original size'), '1:1', (button) => {
@@ -174,6 +177,7 @@ export class Desktop {
           this.chords.firstElementChild.focus();
         }
       }, 'false'),
+      this.pointerTool,
       this.#tool(_('Write text with an input method or the screen keyboard'), icon(ICONS.keys),
         () => this.typing.focus({ preventScroll: true })),
       this.#tool(_('Statistics'), icon(ICONS.figures), (button) => {
@@ -216,6 +220,25 @@ export class Desktop {
       return true;
     }
     return false;
+  }
+
+  // For programs that want to know how far the mouse went and not where it is: 3-D viewers, games.
+  async #lockPointer() {
+    this.picture.focus({ preventScroll: true });
+    if (this.input.pointer.locked) {
+      this.input.pointer.unlock();
+    } else if (this.session.state === 'live' && !await this.input.pointer.lock()) {
+      this.#say(_('The browser did not lock the pointer. Please try again.'));
+    }
+  }
+
+  #pointerChanged() {
+    const { locked } = this.input.pointer;
+    this.pointerTool.setAttribute('aria-pressed', String(locked));
+    const text = _('The pointer is locked to the desktop. Press Esc to get it back; in full screen hold Esc.');
+    if (locked || this.notice.textContent === text) {
+      this.#say(locked ? text : ''); // another notice stays
+    }
   }
 
   // What an input method composes is seen here until it is done, and then goes out in one piece.

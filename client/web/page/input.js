@@ -2,6 +2,7 @@
 // input: keyboard, pointer, wheel and touch of one picture. Keys are physical; nothing that is down
 // here stays down in the desktop when the page loses the keyboard.
 import { KEY, keyCodes, keyOfCharacter, locks } from './keys.js';
+import { PointerLock } from './pointerlock.js';
 
 const LONG_PRESS_MS = 550;
 const TOUCH_SLACK = 8; // CSS pixels that a finger may wander and still tap
@@ -25,13 +26,15 @@ export class Input {
   #strokes = []; // messages of chords and text that are being typed; it goes on when the page loses the keyboard
   #stroke = 0;
 
-  // place(event) → {x, y} in surface pixels; send(message); shortcut(event) true when the page took it
-  constructor(element, place, send, shortcut) {
+  // place(event) → {x, y} in surface pixels; send(message); shortcut(event) true when the page took it;
+  // lockChanged() when the pointer was locked or let go
+  constructor(element, place, send, shortcut, lockChanged) {
     this.element = element;
     this.place = place;
     this.send = send;
     this.shortcut = shortcut;
     this.abort = new AbortController();
+    this.pointer = new PointerLock(element, send, lockChanged);
     const listen = (target, kinds, handler) => {
       for (const kind of kinds.split(' ')) {
         target.addEventListener(kind, handler, { signal: this.abort.signal, passive: false });
@@ -52,10 +55,12 @@ export class Input {
   free() {
     clearTimeout(this.#stroke);
     this.releaseAll();
+    this.pointer.free();
     this.abort.abort();
   }
 
   releaseAll() {
+    this.pointer.unlock();
     clearTimeout(this.#heldCtrl);
     clearTimeout(this.#longPress);
     this.#heldCtrl = 0;
@@ -212,6 +217,10 @@ export class Input {
   }
 
   #point(event) {
+    if (this.pointer.locked) {
+      this.pointer.move(event);
+      return;
+    }
     const { x, y } = this.place(event);
     this.send({ kind: 'pointer', x, y });
   }
@@ -220,6 +229,7 @@ export class Input {
     if (down === this.#buttons.has(button)) {
       return;
     }
+    this.pointer.flush();
     if (down) {
       this.#buttons.add(button);
     } else {

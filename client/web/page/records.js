@@ -291,6 +291,13 @@ export class InputWriter {
           view.setInt16(at, notch(input.dx), true);
           view.setInt16(at + 2, notch(input.dy), true);
         });
+      case 'motion': {
+        const distance = (value) => Math.max(-k.MAX_MOTION, Math.min(k.MAX_MOTION, Math.round(value) || 0));
+        return this.#write(k.TYPE.MOTION, 4, (view, at) => {
+          view.setInt16(at, distance(input.dx), true);
+          view.setInt16(at + 2, distance(input.dy), true);
+        });
+      }
       case 'locks':
         return this.#write(k.TYPE.LOCKS, 1, (view, at) => view.setUint8(at, input.locks & 7));
       case 'text': {
