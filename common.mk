@@ -8,9 +8,11 @@ AM_LDFLAGS = $(SAN_CFLAGS)
 LIBBASE = $(top_builddir)/protocol/base/libvdbase.a
 LIBWIRE = $(top_builddir)/protocol/wire/libvdpwire.a
 LIBCODEC = $(top_builddir)/protocol/codec/libvdpcodec.a $(JPEG_LIBS)
+# The same for who checks pictures and makes none: nothing of it then wants the JPEG library.
+LIBCHECK = $(top_builddir)/protocol/codec/libvdpcodec.a
 # Before LIBCODEC.
 LIBVIDEO = $(top_builddir)/protocol/video/libvdpvideo.a
 LIBLINK = $(top_builddir)/protocol/link/libvdplink.a
 LIBLAUNCH = $(top_builddir)/protocol/launch/libvdlaunch.a
 LIBSTORE = $(top_builddir)/broker/store/libbrokerstore.a
-LIBBROKER = $(top_builddir)/broker/libbroker.a
+LIBBROKER = $(top_builddir)/broker/libbroker.a $(LIBCHECK) $(LIBWIRE)

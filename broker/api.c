@@ -2,6 +2,7 @@
 #include "broker/api.h"
 
 #include "broker/groups.h"
+#include "broker/lastscreen.h"
 #include "broker/login.h"
 #include "broker/session.h"
 #include "protocol/base/clock.h"
@@ -29,6 +30,27 @@ answer_logout(struct broker *broker, const struct broker_api_request *request,
     g_free(cookie);
 }
 
+/* One refusal for everything, so that ids of sessions cannot be tried. */
+static void
+refuse_picture(struct broker_reply *reply)
+{
+    broker_reply_error(reply, 404, "not-found", "There is no such picture.");
+}
+
+static void
+answer_picture(struct broker *broker, const struct broker_api_request *request, const char *user,
+               struct broker_reply *reply)
+{
+    const struct broker_picture *picture =
+        broker_lastscreen_find(broker->model, broker->pools, user, request->session);
+
+    if (picture != NULL) {
+        broker_reply_jpeg(reply, picture->data, picture->size);
+    } else {
+        refuse_picture(reply);
+    }
+}
+
 static void
 answer_known(struct broker *broker, const struct broker_api_request *request, const char *user,
              struct broker_reply *reply)
@@ -49,6 +71,9 @@ answer_known(struct broker *broker, const struct broker_api_request *request, co
         break;
     case BROKER_API_LOGOFF:
         broker_session_logoff(broker, request, user, reply);
+        break;
+    case BROKER_API_PICTURE:
+        answer_picture(broker, request, user, reply);
         break;
     case BROKER_API_LOGIN:
     case BROKER_API_ANSWER:
@@ -115,6 +140,8 @@ answer_user(struct broker *broker, const struct broker_api_request *request,
         broker_store_failed(broker, error);
         broker_reply_error(reply, 503, "unavailable",
                            "The system cannot read its state right now.");
+    } else if (result == STORE_NONE && request->call == BROKER_API_PICTURE) {
+        refuse_picture(reply);
     } else if (result == STORE_NONE) {
         broker_reply_error(reply, 401, "login", "Log in first.");
     } else if (request->call == BROKER_API_POOLS || request->call == BROKER_API_CONNECT) {

@@ -6,7 +6,8 @@
 #include "broker/jsonget.h"
 #include "broker/name.h"
 
-#define COOKIE "__Host-vedette="
+#define COOKIE  "__Host-vedette="
+#define PICTURE "/api/picture/" /* and the id of a session */
 
 static const struct {
     const char *method;
@@ -19,8 +20,23 @@ static const struct {
     {"POST", "/api/logoff", BROKER_API_LOGOFF},
 };
 
+/* What follows PICTURE is a session; anything else is a path that there is not. */
 static enum broker_api_problem
-find_call(const json_t *message, enum broker_api_call *ret_call)
+find_picture(const char *method, const char *id, struct broker_api_request *request)
+{
+    if (!broker_id_is_valid(id, 's')) {
+        return BROKER_API_NOT_FOUND;
+    }
+    if (strcmp(method, "GET") != 0) {
+        return BROKER_API_METHOD;
+    }
+    memcpy(request->session, id, strlen(id) + 1);
+    request->call = BROKER_API_PICTURE;
+    return BROKER_API_FINE;
+}
+
+static enum broker_api_problem
+find_call(const json_t *message, struct broker_api_request *request)
 {
     const char *method = json_string_value(json_object_get(message, "method"));
     const char *path = json_string_value(json_object_get(message, "path"));
@@ -30,12 +46,15 @@ find_call(const json_t *message, enum broker_api_call *ret_call)
     if (method == NULL || path == NULL) {
         return BROKER_API_BAD;
     }
+    if (strncmp(path, PICTURE, strlen(PICTURE)) == 0) {
+        return find_picture(method, path + strlen(PICTURE), request);
+    }
     for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         if (strcmp(calls[i].path, path) != 0) {
             continue;
         }
         if (strcmp(calls[i].method, method) == 0) {
-            *ret_call = calls[i].call;
+            request->call = calls[i].call;
             return BROKER_API_FINE;
         }
         problem = BROKER_API_METHOD;
@@ -141,6 +160,7 @@ parse_body(const json_t *body, struct broker_api_request *request)
     case BROKER_API_LOGOUT:
     case BROKER_API_ME:
     case BROKER_API_POOLS:
+    case BROKER_API_PICTURE:
         break;
     }
     return true;
@@ -180,7 +200,7 @@ broker_api_parse(const json_t *message, struct broker_api_request *ret_request)
     json_t *body;
 
     memset(ret_request, 0, sizeof(*ret_request));
-    problem = find_call(message, &ret_request->call);
+    problem = find_call(message, ret_request);
     if (problem != BROKER_API_FINE) {
         return problem;
     }

@@ -23,6 +23,7 @@ enum broker_api_call {
     BROKER_API_POOLS,
     BROKER_API_CONNECT,
     BROKER_API_LOGOFF,
+    BROKER_API_PICTURE,
 };
 
 struct broker_api_request {
@@ -35,7 +36,7 @@ struct broker_api_request {
     size_t answer_count;             /* ANSWER */
     char answers[BROKER_API_MAX_ANSWERS][BROKER_API_MAX_ANSWER + 1];
     char pool[STORE_NAME_MAX + 1];  /* CONNECT */
-    char session[STORE_ID_MAX + 1]; /* LOGOFF; CONNECT to say which of several, or "" */
+    char session[STORE_ID_MAX + 1]; /* LOGOFF, PICTURE; CONNECT to say which of several, or "" */
     bool another;                   /* CONNECT: "new": true wants a further session */
 };
 

@@ -11,6 +11,7 @@
 #include "broker/gateways.h"
 #include "broker/groups.h"
 #include "broker/hosts.h"
+#include "broker/lastscreen.h"
 #include "broker/login.h"
 #include "broker/poolfolder.h"
 #include "protocol/base/clock.h"
@@ -120,6 +121,7 @@ broker_reload(struct broker *broker)
     broker->pools = pools;
     broker->pools_are_valid = true;
     broker_model_forget_failures(broker->model);
+    broker_lastscreen_prune(broker->model, pools);
     vd_notice(MODULE, "%u pools are in force", pools->items->len);
     return true;
 }

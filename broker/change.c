@@ -428,6 +428,7 @@ broker_change_joined(struct broker *broker, struct broker_stream *stream)
     }
     stream->row = row;
     session->row.disconnected_ms = 0;
+    broker_model_set_picture(session, NULL, 0, 0); /* what it shows now is another one */
     vd_info(MODULE, "session %s: stream %s is joined", session->row.id, row.id);
     return true;
 }

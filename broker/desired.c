@@ -5,6 +5,7 @@
 
 #include "broker/canary.h"
 #include "broker/jsonget.h"
+#include "broker/lastscreen.h"
 #include "broker/pool.h"
 
 #define IDLE_SLACK_MS 8000 /* figures come every five seconds */
@@ -102,6 +103,10 @@ add_keeping(json_t *json, const struct broker_model *model, const struct broker_
                                                                   : BROKER_TRASH_MS));
     json_object_set_new(json, "origin",
                         row->origin[0] != '\0' ? json_string(row->origin) : json_null());
+    /* Beside the stream, not in it: the picture is made when there is no stream any more. */
+    json_object_set_new(
+        json, "picture",
+        json_boolean(session != NULL && broker_lastscreen_is_allowed(pools, session)));
 }
 
 json_t *

@@ -9,6 +9,7 @@
 #include "broker/change.h"
 #include "broker/jsonget.h"
 #include "broker/name.h"
+#include "protocol/base/base64.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/link/channel.h"
@@ -71,23 +72,44 @@ broker_reply_free(struct broker_reply *reply)
     }
 }
 
-void
-broker_reply_send(struct broker_reply *reply, int status, json_t *body, const char *cookie)
+/* Fills in whom it answers, sends message (stolen) unless its gateway is gone, frees reply. */
+static void
+send_reply(struct broker_reply *reply, int status, json_t *message)
 {
     struct gateway *gateway = find_serial(reply->gateways, reply->serial);
-    json_t *message = json_object();
 
     json_object_set_new(message, "type", json_string("api-reply"));
     json_object_set(message, "id", reply->id);
     json_object_set_new(message, "status", json_integer(status));
-    json_object_set_new(message, "cookie", cookie != NULL ? json_string(cookie) : json_null());
-    json_object_set_new(message, "body", body);
     if (gateway != NULL) {
         vdp_channel_send(gateway->conn, message, -1);
     } else {
         json_decref(message);
     }
     broker_reply_free(reply);
+}
+
+void
+broker_reply_send(struct broker_reply *reply, int status, json_t *body, const char *cookie)
+{
+    json_t *message = json_object();
+
+    json_object_set_new(message, "cookie", cookie != NULL ? json_string(cookie) : json_null());
+    json_object_set_new(message, "body", body);
+    send_reply(reply, status, message);
+}
+
+void
+broker_reply_jpeg(struct broker_reply *reply, const uint8_t *data, size_t size)
+{
+    char *text = g_malloc(VD_BASE64_CHARS(size) + 1);
+    json_t *message = json_object();
+
+    vd_base64_encode(text, data, size);
+    json_object_set_new(message, "jpeg", json_string(text));
+    send_reply(reply, 200, message);
+    explicit_bzero(text, VD_BASE64_CHARS(size));
+    g_free(text);
 }
 
 void

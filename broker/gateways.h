@@ -30,6 +30,8 @@ struct broker_reply;
  * a Set-Cookie header, or NULL. Frees reply.
  */
 void broker_reply_send(struct broker_reply *reply, int status, json_t *body, const char *cookie);
+/* 200 with a picture in place of a body. */
+void broker_reply_jpeg(struct broker_reply *reply, const uint8_t *data, size_t size);
 /* {"error": code, "message": text}. */
 void broker_reply_error(struct broker_reply *reply, int status, const char *code, const char *text);
 void broker_reply_free(struct broker_reply *reply); /* sends nothing; accepts NULL */

@@ -5,6 +5,8 @@
 
 #include "broker/jsonget.h"
 #include "broker/name.h"
+#include "protocol/base/base64.h"
+#include "protocol/codec/small.h"
 
 #define MAX_CPUS      65536u
 #define MAX_MEMORY_MB (1024u * 1024u * 1024u)
@@ -189,6 +191,28 @@ parse_join(const json_t *json, struct broker_hostmsg *message)
            broker_json_text(json, "csr", message->csr, sizeof(message->csr));
 }
 
+static bool
+parse_picture(const json_t *json, struct broker_hostmsg *message)
+{
+    const json_t *jpeg = json_object_get(json, "jpeg");
+    unsigned width;
+    unsigned height;
+
+    if (!broker_json_text(json, "desktop", message->picture.desktop,
+                          sizeof(message->picture.desktop)) ||
+        !broker_id_is_valid(message->picture.desktop, 'd') ||
+        !broker_json_int64(json, "epoch", &message->picture.epoch) ||
+        !broker_json_unsigned(json, "width", VDP_SMALL_SIDE, &width) ||
+        !broker_json_unsigned(json, "height", VDP_SMALL_SIDE, &height) || !json_is_string(jpeg) ||
+        json_string_length(jpeg) > VD_BASE64_CHARS(VDP_SMALL_MAX_BYTES)) {
+        return false;
+    }
+    message->picture.data = g_malloc0(VDP_SMALL_MAX_BYTES);
+    return vd_base64_decode(json_string_value(jpeg), json_string_length(jpeg),
+                            message->picture.data, VDP_SMALL_MAX_BYTES, &message->picture.size) &&
+           vdp_small_check(message->picture.data, message->picture.size, width, height) == 0;
+}
+
 bool
 broker_hostmsg_parse(const json_t *json, struct broker_hostmsg *ret_message, const char **ret_why)
 {
@@ -216,6 +240,10 @@ broker_hostmsg_parse(const json_t *json, struct broker_hostmsg *ret_message, con
         ret_message->type = BROKER_HOSTMSG_RENEW;
         ok = broker_json_text(json, "csr", ret_message->csr, sizeof(ret_message->csr));
         *ret_why = "a malformed request to renew";
+    } else if (strcmp(type, "picture") == 0) {
+        ret_message->type = BROKER_HOSTMSG_PICTURE;
+        ok = parse_picture(json, ret_message);
+        *ret_why = "a malformed picture";
     } else {
         ret_message->type = BROKER_HOSTMSG_OTHER;
     }
@@ -231,5 +259,9 @@ broker_hostmsg_clear(struct broker_hostmsg *message)
     g_clear_pointer(&message->observed.desktops, g_array_unref);
     g_clear_pointer(&message->observed.images, g_array_unref);
     g_clear_pointer(&message->observed.trash, g_array_unref);
+    if (message->picture.data != NULL) {
+        explicit_bzero(message->picture.data, VDP_SMALL_MAX_BYTES);
+        g_clear_pointer(&message->picture.data, g_free);
+    }
     explicit_bzero(message->join.token, sizeof(message->join.token));
 }

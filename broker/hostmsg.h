@@ -25,6 +25,7 @@ enum broker_hostmsg_type {
     BROKER_HOSTMSG_OBSERVED,
     BROKER_HOSTMSG_JOIN,
     BROKER_HOSTMSG_RENEW,
+    BROKER_HOSTMSG_PICTURE,
     BROKER_HOSTMSG_OTHER, /* an unknown type: skipped */
 };
 
@@ -61,12 +62,18 @@ struct broker_hostmsg {
         char token[VD_TOKEN_CHARS + 1];
         char name[STORE_NAME_MAX + 1];
     } join;
+    struct {
+        char desktop[STORE_ID_MAX + 1];
+        int64_t epoch;
+        uint8_t *data; /* owned: a JPEG that vdp_small_check() takes */
+        size_t size;
+    } picture;
     char csr[BROKER_HOSTMSG_MAX_CSR + 1]; /* JOIN and RENEW */
 };
 
 /* True and *ret_message (then clear it), or false and *ret_why, a static sentence. */
 bool broker_hostmsg_parse(const json_t *json, struct broker_hostmsg *ret_message,
                           const char **ret_why);
-void broker_hostmsg_clear(struct broker_hostmsg *message); /* wipes the token */
+void broker_hostmsg_clear(struct broker_hostmsg *message); /* wipes token and picture */
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "broker/desired.h"
 #include "broker/hostmsg.h"
+#include "broker/lastscreen.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/base/secret.h"
@@ -290,6 +291,38 @@ take_observed(struct peer *peer, const struct broker_hostmsg *message)
     return true;
 }
 
+static bool
+take_message(struct peer *peer, const struct broker_hostmsg *message)
+{
+    struct broker *broker = peer->hosts->broker;
+
+    switch (message->type) {
+    case BROKER_HOSTMSG_JOIN:
+        if (peer->joining) {
+            take_join(peer, message);
+        }
+        return peer->joining;
+    case BROKER_HOSTMSG_HELLO:
+        return !peer->joining && take_hello(peer, message);
+    case BROKER_HOSTMSG_OBSERVED:
+        return !peer->joining && take_observed(peer, message);
+    case BROKER_HOSTMSG_RENEW:
+        if (peer->said_hello) {
+            take_renew(peer, message);
+        }
+        return peer->said_hello;
+    case BROKER_HOSTMSG_PICTURE:
+        if (peer->said_hello && !broker_lastscreen_take(broker->model, broker->pools, peer->name,
+                                                        message, vd_wall_ms())) {
+            vd_debug(MODULE, "host '%s' sent a picture that is not wanted", peer->name);
+        }
+        return peer->said_hello;
+    case BROKER_HOSTMSG_OTHER:
+        break;
+    }
+    return true;
+}
+
 /* False: the peer is to be closed, *why says for what. */
 static bool
 take_record(struct peer *peer, const struct vdp_record *record, const char **why)
@@ -308,17 +341,7 @@ take_record(struct peer *peer, const struct vdp_record *record, const char **why
     json_decref(json);
     if (ok) {
         *why = "a message out of place";
-        if (message->type == BROKER_HOSTMSG_JOIN && peer->joining) {
-            take_join(peer, message);
-        } else if (message->type == BROKER_HOSTMSG_HELLO && !peer->joining) {
-            ok = take_hello(peer, message);
-        } else if (message->type == BROKER_HOSTMSG_OBSERVED && !peer->joining) {
-            ok = take_observed(peer, message);
-        } else if (message->type == BROKER_HOSTMSG_RENEW && peer->said_hello) {
-            take_renew(peer, message);
-        } else {
-            ok = message->type == BROKER_HOSTMSG_OTHER;
-        }
+        ok = take_message(peer, message);
         broker_hostmsg_clear(message);
     }
     g_free(message);

@@ -13,6 +13,32 @@ free_host(gpointer data)
     g_free(host);
 }
 
+void
+broker_model_set_picture(struct broker_session *session, const uint8_t *data, size_t size,
+                         int64_t taken_ms)
+{
+    if (session->picture != NULL) {
+        explicit_bzero(session->picture->data, session->picture->size);
+        g_free(session->picture->data);
+        g_clear_pointer(&session->picture, g_free);
+    }
+    if (data != NULL) {
+        session->picture = g_new0(struct broker_picture, 1);
+        session->picture->data = g_memdup2(data, size);
+        session->picture->size = size;
+        session->picture->taken_ms = taken_ms;
+    }
+}
+
+static void
+free_session(gpointer data)
+{
+    struct broker_session *session = data;
+
+    broker_model_set_picture(session, NULL, 0, 0);
+    g_free(session);
+}
+
 static void
 free_stream(gpointer data)
 {
@@ -43,7 +69,7 @@ broker_model_new(void)
 
     model->hosts = g_ptr_array_new_with_free_func(free_host);
     model->desktops = g_ptr_array_new_with_free_func(g_free);
-    model->sessions = g_ptr_array_new_with_free_func(g_free);
+    model->sessions = g_ptr_array_new_with_free_func(free_session);
     model->streams = g_ptr_array_new_with_free_func(free_stream);
     model->restraints = g_ptr_array_new_with_free_func(free_restraint);
     return model;

@@ -98,11 +98,19 @@ struct broker_desktop {
     int64_t absent_ms;             /* since when its connected host does not list it; 0: it does */
 };
 
+/* The last screen of a session, as a JPEG. */
+struct broker_picture {
+    uint8_t *data; /* owned, wiped */
+    size_t size;
+    int64_t taken_ms;
+};
+
 struct broker_session {
     struct store_session row;
     int64_t polled_ms;                /* when its waiting client last asked */
     char notice[BROKER_TEXT_MAX + 1]; /* an administrator's words to its user, or "" */
     int64_t notice_ms;                /* when they were said */
+    struct broker_picture *picture;   /* owned, or NULL; lastscreen.h */
 };
 
 struct broker_stream {
@@ -144,6 +152,10 @@ void broker_model_remove_desktop(struct broker_model *model, struct broker_deskt
 void broker_model_remove_stream(struct broker_model *model, struct broker_stream *stream);
 /* Takes the streams of the session along. */
 void broker_model_remove_session(struct broker_model *model, struct broker_session *session);
+
+/* Copies the picture, in place of the former one; data NULL drops it. */
+void broker_model_set_picture(struct broker_session *session, const uint8_t *data, size_t size,
+                              int64_t taken_ms);
 
 /* NULL when there is none. */
 struct broker_host *broker_model_host(const struct broker_model *model, const char *name);

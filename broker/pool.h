@@ -54,6 +54,7 @@ struct broker_pool {
     int64_t disconnected_ms; /* a session without a client ends after */
     int64_t input_idle_ms;   /* a session whose user touches nothing ends after; 0: never */
     int64_t absolute_ms;     /* any session ends after; 0: never */
+    bool last_screen;        /* its user's launcher shows what a session showed last */
     int64_t trash_ms;        /* a deleted disk can be had back for; 0: it cannot */
 };
 

@@ -46,6 +46,8 @@ static const char *const type_words[] = {"floating", "dedicated", NULL}; /* inde
 static const char *const logoff_words[] = {"logoff", NULL};
 static const char *const accel_words[] = {"kvm", "any", NULL}; /* index is the value */
 
+static const char *const no_yes_words[] = {"no", "yes", NULL}; /* index is the value */
+
 static const char *const display_words[] = {"auto", "dbus", "spice", "qxl", NULL}; /* enum */
 
 static const char *const clone_words[] = {"auto", "fork", "disk", NULL}; /* enum */
@@ -74,6 +76,7 @@ static const struct key keys[] = {
     {"Machine", "Accel", VALUE_WORD, false, FIELD(accel_any), 0, 0, accel_words, NULL},
     {"Machine", "Display", VALUE_CHOICE, false, FIELD(display), 0, 0, display_words, NULL},
     {"Machine", "Clone", VALUE_CHOICE, false, FIELD(clone), 0, 0, clone_words, NULL},
+    {"Display", "LastScreen", VALUE_WORD, false, FIELD(last_screen), 0, 0, no_yes_words, NULL},
     {"Spares", "Running", VALUE_NUMBER, false, FIELD(spares_running), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
     {"Placement", "Overcommit", VALUE_NUMBER, false, FIELD(overcommit), 1, 64, NULL, NULL},
@@ -86,7 +89,7 @@ static const struct key keys[] = {
     {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},
 };
 
-static const char *const section_names[] = {"Pool",      "Image",   "Machine", "Spares",
+static const char *const section_names[] = {"Pool",      "Image",   "Machine", "Display", "Spares",
                                             "Placement", "Session", "Trash",   NULL};
 
 struct parse {

@@ -7,6 +7,7 @@
 #include "broker/change.h"
 #include "broker/hosts.h"
 #include "broker/jsonget.h"
+#include "broker/lastscreen.h"
 #include "broker/placement.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -94,6 +95,9 @@ pool_json(struct broker *broker, const struct broker_pool *pool, const char *use
     unsigned own;
     const struct broker_session *session = find_own(broker->model, user, pool->name, &own);
     bool running = session != NULL && session->row.desktop[0] != '\0';
+    const struct broker_picture *picture =
+        running ? broker_lastscreen_find(broker->model, broker->pools, user, session->row.id)
+                : NULL;
     const char *state = "running";
     json_t *json = json_object();
 
@@ -110,6 +114,9 @@ pool_json(struct broker *broker, const struct broker_pool *pool, const char *use
     json_object_set_new(json, "state", json_string(state));
     json_object_set_new(json, "text", broker_json_string(text));
     json_object_set_new(json, "session", running ? json_string(session->row.id) : json_null());
+    /* When it was taken tells a launcher whether it has that one already. */
+    json_object_set_new(json, "picture",
+                        picture != NULL ? json_integer(picture->taken_ms) : json_null());
     return json;
 }
 

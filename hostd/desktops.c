@@ -24,6 +24,7 @@ struct desktop {
     struct kvm_machine *machine; /* NULL: never seen here, and already wanted gone */
     struct hostd_streamer *streamer;
     json_t *stream;      /* what the broker wants streamed, JSON null for nothing; NULL: unheard */
+    bool picture;        /* and whether it wants to see the screen when that ends */
     json_t *last_wanted; /* for a desktop without a machine: what the order said */
     bool waiting;        /* without a machine, but it will have one */
     bool noted;          /* whether it could be forked was told to its template */
@@ -35,7 +36,7 @@ struct hostd_desktops {
     const struct kvm_environment *environment;
     struct hostd_images *images;
     struct hostd_templates *templates;
-    hostd_desktops_changed_fn changed;
+    const struct hostd_desktops_events *events;
     void *user_data;
     GHashTable *all; /* id -> struct desktop, owned */
     json_t *list;    /* the last one that was applied, or NULL */
@@ -63,8 +64,19 @@ on_streamer_changed(struct hostd_streamer *streamer G_GNUC_UNUSED, void *user_da
 {
     struct desktop *desktop = user_data;
 
-    desktop->owner->changed(desktop->owner->user_data);
+    desktop->owner->events->changed(desktop->owner->user_data);
 }
+
+static void
+on_streamer_picture(struct hostd_streamer *streamer G_GNUC_UNUSED, json_t *message, void *user_data)
+{
+    struct desktop *desktop = user_data;
+
+    desktop->owner->events->picture(message, desktop->owner->user_data);
+}
+
+static const struct hostd_streamer_events streamer_events = {.changed = on_streamer_changed,
+                                                             .picture = on_streamer_picture};
 
 /* A streamer lives exactly as long as its machine runs. */
 static void
@@ -77,8 +89,8 @@ match_streamer(struct desktop *desktop)
         desktop->streamer = NULL;
     } else if (desktop->streamer == NULL && kvm_machine_takes_display(desktop->machine)) {
         desktop->streamer = hostd_streamer_new(desktop->owner->environment, desktop->machine,
-                                               on_streamer_changed, desktop);
-        hostd_streamer_want(desktop->streamer, desktop->stream);
+                                               &streamer_events, desktop);
+        hostd_streamer_want(desktop->streamer, desktop->stream, desktop->picture);
     } else if (desktop->streamer != NULL) {
         hostd_streamer_tend(desktop->streamer);
     }
@@ -123,7 +135,7 @@ on_machine_changed(struct kvm_machine *machine G_GNUC_UNUSED, void *user_data)
     match_streamer(desktop);
     note_fork(desktop);
     start_waiting(desktop->owner);
-    desktop->owner->changed(desktop->owner->user_data);
+    desktop->owner->events->changed(desktop->owner->user_data);
 }
 
 static struct desktop *
@@ -172,7 +184,7 @@ adopt_all(struct hostd_desktops *desktops)
 
 struct hostd_desktops *
 hostd_desktops_new(const struct kvm_environment *environment, struct hostd_images *images,
-                   struct hostd_templates *templates, hostd_desktops_changed_fn changed,
+                   struct hostd_templates *templates, const struct hostd_desktops_events *events,
                    void *user_data)
 {
     struct hostd_desktops *desktops = g_new0(struct hostd_desktops, 1);
@@ -181,7 +193,7 @@ hostd_desktops_new(const struct kvm_environment *environment, struct hostd_image
     desktops->images = images;
     desktops->templates = templates;
     desktops->max_starting = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * STARTS_PER_CPU;
-    desktops->changed = changed;
+    desktops->events = events;
     desktops->user_data = user_data;
     desktops->all = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
     adopt_all(desktops);
@@ -246,16 +258,17 @@ start_desktop(struct hostd_desktops *desktops, struct desktop *desktop, struct k
     desktop->noted = false;
     desktop->machine = kvm_machine_start(desktops->environment, order, on_machine_changed, desktop);
     match_streamer(desktop);
-    desktops->changed(desktops->user_data);
+    desktops->events->changed(desktops->user_data);
 }
 
 static void
-remember_stream(struct desktop *desktop, const json_t *stream)
+remember_stream(struct desktop *desktop, const json_t *stream, bool picture)
 {
+    desktop->picture = picture;
     json_decref(desktop->stream);
     desktop->stream = json_is_object(stream) ? json_deep_copy(stream) : json_null();
     if (desktop->streamer != NULL) {
-        hostd_streamer_want(desktop->streamer, desktop->stream);
+        hostd_streamer_want(desktop->streamer, desktop->stream, picture);
     }
 }
 
@@ -331,7 +344,7 @@ remember_waiting(struct desktop *desktop, const json_t *entry)
         desktop->waiting = true;
         json_decref(desktop->last_wanted);
         desktop->last_wanted = json_deep_copy(entry);
-        desktop->owner->changed(desktop->owner->user_data);
+        desktop->owner->events->changed(desktop->owner->user_data);
     }
 }
 
@@ -367,14 +380,14 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
     kvm_machine_note_owner(desktop->machine, want->order.user, want->order.kept,
                            want->order.keep_ms);
     if (want->gone || want->stopped) {
-        remember_stream(desktop, NULL);
+        remember_stream(desktop, NULL, false);
         kvm_machine_stop(desktop->machine, want->polite, want->stopped);
         match_streamer(desktop);
     } else if (anew) {
         start_anew(desktops, desktop, &want->order);
-        remember_stream(desktop, want->stream);
+        remember_stream(desktop, want->stream, want->picture);
     } else {
-        remember_stream(desktop, want->stream);
+        remember_stream(desktop, want->stream, want->picture);
     }
 }
 
@@ -404,12 +417,12 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
         remember_waiting(desktop, entry);
     } else if (!want.gone && !want.stopped) {
         start_desktop(desktops, desktop, &want.order);
-        remember_stream(desktop, want.stream);
+        remember_stream(desktop, want.stream, want.picture);
     } else if (desktop->last_wanted == NULL || desktop->waiting) {
         desktop->waiting = false;
         json_decref(desktop->last_wanted);
         desktop->last_wanted = json_deep_copy(entry); /* never here: that is as good as gone */
-        desktops->changed(desktops->user_data);
+        desktops->events->changed(desktops->user_data);
     }
 }
 
@@ -429,7 +442,7 @@ is_forgotten(gpointer key G_GNUC_UNUSED, gpointer value, gpointer user_data)
         desktop->streamer = NULL;
         kvm_machine_remove_folder(desktops->environment, desktop->id);
     }
-    desktops->changed(desktops->user_data);
+    desktops->events->changed(desktops->user_data);
     return TRUE;
 }
 

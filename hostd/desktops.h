@@ -20,17 +20,22 @@
 
 struct hostd_desktops;
 
-/* Something that a report shows has changed; from the loop. */
-typedef void (*hostd_desktops_changed_fn)(void *user_data);
+/* From the loop. */
+struct hostd_desktops_events {
+    void (*changed)(void *user_data); /* something that a report shows */
+    /* The screen that somebody left; message is for the broker and owned. */
+    void (*picture)(json_t *message, void *user_data);
+};
 
 /*
- * Adopts what runs and removes folders in which nothing was ever started. environment, images and
- * templates are borrowed. Never NULL.
+ * Adopts what runs and removes folders in which nothing was ever started. environment, images,
+ * templates and events are borrowed. Never NULL.
  */
 struct hostd_desktops *hostd_desktops_new(const struct kvm_environment *environment,
                                           struct hostd_images *images,
                                           struct hostd_templates *templates,
-                                          hostd_desktops_changed_fn changed, void *user_data);
+                                          const struct hostd_desktops_events *events,
+                                          void *user_data);
 /* Lets go of everything; machines and streamers run on. Accepts NULL. */
 void hostd_desktops_free(struct hostd_desktops *desktops);
 

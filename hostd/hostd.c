@@ -67,6 +67,22 @@ on_changed(void *user_data)
     }
 }
 
+/* Kept nowhere while there is no link: it would outlive the session that it shows. */
+static void
+on_picture(json_t *message, void *user_data)
+{
+    struct hostd *hostd = user_data;
+
+    if (hostd_uplink_is_open(hostd->uplink)) {
+        hostd_uplink_send(hostd->uplink, message);
+    } else {
+        json_decref(message);
+    }
+}
+
+static const struct hostd_desktops_events desktops_events = {.changed = on_changed,
+                                                             .picture = on_picture};
+
 static void
 on_image_checked(void *user_data)
 {
@@ -215,8 +231,8 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
     (void)hostd_images_scan(hostd->images); /* the first report brings all there is */
     hostd->templates = hostd_templates_new(&hostd->environment, hostd->images, templates_folder,
                                            engine, on_template_changed, hostd);
-    hostd->desktops =
-        hostd_desktops_new(&hostd->environment, hostd->images, hostd->templates, on_changed, hostd);
+    hostd->desktops = hostd_desktops_new(&hostd->environment, hostd->images, hostd->templates,
+                                         &desktops_events, hostd);
     hostd->uplink = hostd_uplink_new(&uplink, &uplink_events, hostd);
     hostd->tend = g_timeout_add(TEND_MS, on_tend, hostd);
     return hostd;

@@ -10,8 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hostd/figures.h"
 #include "hostd/input.h"
 #include "hostd/kvm/socket.h"
+#include "hostd/picture.h"
 #include "protocol/base/clock.h"
 #include "hostd/streamrecord.h"
 #include "protocol/base/fd.h"
@@ -27,13 +29,12 @@
 #define RESTART_MIN_MS 100u
 #define RESTART_MAX_MS 5000u
 #define STABLE_US      (10 * G_USEC_PER_SEC) /* alive for so long: the next death starts over */
-#define FIGURES_US     (2 * G_USEC_PER_SEC)  /* between two, so that rates say something */
 #define PATIENCE_US    (3 * G_USEC_PER_SEC)  /* until an order that shows no effect is given up */
 
 struct hostd_streamer {
     const struct kvm_environment *environment;
     struct kvm_machine *machine;
-    hostd_streamer_changed_fn changed;
+    const struct hostd_streamer_events *events;
     void *user_data;
     const char *id;
     int folder;
@@ -50,14 +51,15 @@ struct hostd_streamer {
     char stream[MAX_ID + 1];
     char next[MAX_ID + 1]; /* the one it is turning to */
     char state[16];
-    json_t *figures;          /* owned, or NULL: how its stream does, for administrators */
-    json_int_t frames, bytes; /* that they were made from, */
-    int64_t figures_us;       /* and when; 0: never */
+    struct hostd_figures figures;
 
     bool asking_display;
     int waiting[MAX_WAITING]; /* sockets that the machine gets after the present one */
     unsigned waiting_count;
     int64_t display_us; /* when it was asked to make a display's socket; 0: never */
+
+    bool keeps_picture; /* of the screen when its client leaves, as the broker wants */
+    bool told_policy;   /* and the streamer knows that */
 
     json_t *wanted; /* owned; JSON null: nothing; NULL: not heard yet */
     char dialled[MAX_ID + 1];
@@ -117,7 +119,7 @@ load(struct hostd_streamer *streamer)
 static void
 note_change(struct hostd_streamer *streamer)
 {
-    streamer->changed(streamer, streamer->user_data);
+    streamer->events->changed(streamer, streamer->user_data);
 }
 
 static void
@@ -135,7 +137,8 @@ disconnect(struct hostd_streamer *streamer)
     vdp_channel_free(streamer->channel);
     streamer->channel = NULL;
     streamer->heard = streamer->has_display = false;
-    streamer->figures_us = 0;
+    hostd_figures_restart(&streamer->figures);
+    streamer->told_policy = false;
     streamer->stream[0] = streamer->next[0] = '\0';
     streamer->display_us = 0;
     if (streamer->asking_display) {
@@ -222,36 +225,22 @@ take_display(struct hostd_streamer *streamer, int fd)
     }
 }
 
-/* Rates over what happened since the last figures; the rest as the streamer says it. */
+/* The screen that the streamer's client left, if the broker wants to see it. */
 static void
-take_figures(struct hostd_streamer *streamer, const json_t *message)
+take_picture(struct hostd_streamer *streamer, const json_t *message)
 {
-    static const char *const kept[] = {"rtt_us", "host_us", "decode_us", "present_us", "exact",
-                                       "reused", "photo",   "film",      "idle_s"};
-    const json_t *stats = json_object_get(message, "stats");
-    json_int_t frames = json_integer_value(json_object_get(stats, "frames"));
-    json_int_t bytes = json_integer_value(json_object_get(stats, "bytes"));
-    int64_t now = vd_monotonic_us();
-    int64_t passed = now - streamer->figures_us;
-    size_t i;
+    const struct kvm_record *record = kvm_machine_record(streamer->machine);
+    json_t *picture;
 
-    if (streamer->figures_us != 0 && passed < FIGURES_US) {
-        return;
+    if (!streamer->keeps_picture) {
+        return; /* the policy has changed meanwhile */
     }
-    if (streamer->figures_us != 0 && frames >= streamer->frames && bytes >= streamer->bytes) {
-        json_decref(streamer->figures);
-        streamer->figures = json_pack(
-            "{s:I, s:I, s:O*, s:O*}", "fps",
-            (json_int_t)((frames - streamer->frames) * G_USEC_PER_SEC / passed), "kbit_s",
-            (json_int_t)((bytes - streamer->bytes) * 8000 / passed), "width",
-            json_object_get(message, "width"), "height", json_object_get(message, "height"));
-        for (i = 0; i < G_N_ELEMENTS(kept); i++) {
-            json_object_set(streamer->figures, kept[i], json_object_get(stats, kept[i]));
-        }
+    picture = hostd_picture_read(message, record->id, record->epoch);
+    if (picture != NULL) {
+        streamer->events->picture(streamer, picture, streamer->user_data);
+    } else {
+        vd_warning("streamer", "%s: its streamer sent something that is no picture", streamer->id);
     }
-    streamer->frames = frames;
-    streamer->bytes = bytes;
-    streamer->figures_us = now;
 }
 
 static void
@@ -268,10 +257,17 @@ on_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_da
         return;
     }
     vd_fd_clear(&fd); /* none is expected */
-    if (hostd_input_take(streamer->input, conn, message) || g_strcmp0(type, "status") != 0) {
+    if (hostd_input_take(streamer->input, conn, message)) {
         return;
     }
-    take_figures(streamer, message);
+    if (g_strcmp0(type, "picture") == 0) {
+        take_picture(streamer, message);
+        return;
+    }
+    if (g_strcmp0(type, "status") != 0) {
+        return;
+    }
+    hostd_figures_take(&streamer->figures, message);
     before = describe(streamer);
     streamer->heard = true;
     streamer->has_display = json_is_true(json_object_get(message, "display"));
@@ -365,13 +361,13 @@ on_restart(gpointer user_data)
 
 struct hostd_streamer *
 hostd_streamer_new(const struct kvm_environment *environment, struct kvm_machine *machine,
-                   hostd_streamer_changed_fn changed, void *user_data)
+                   const struct hostd_streamer_events *events, void *user_data)
 {
     struct hostd_streamer *streamer = g_new0(struct hostd_streamer, 1);
 
     streamer->environment = environment;
     streamer->machine = machine;
-    streamer->changed = changed;
+    streamer->events = events;
     streamer->user_data = user_data;
     streamer->id = kvm_machine_record(machine)->id;
     streamer->folder = open(kvm_machine_folder(machine), O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -402,7 +398,7 @@ hostd_streamer_free(struct hostd_streamer *streamer)
     vd_fd_clear(&streamer->pidfd);
     vd_fd_clear(&streamer->folder);
     json_decref(streamer->wanted);
-    json_decref(streamer->figures);
+    hostd_figures_clear(&streamer->figures);
     g_free(streamer);
 }
 
@@ -443,11 +439,28 @@ wanted_id(const struct hostd_streamer *streamer)
     return id == NULL ? "" : id;
 }
 
+/* Nothing before the broker has said what it wants: an earlier hostd's word then holds. */
+static void
+tell_policy(struct hostd_streamer *streamer)
+{
+    if (streamer->channel != NULL && streamer->wanted != NULL && !streamer->told_policy) {
+        streamer->told_policy = true;
+        vdp_channel_send(
+            streamer->channel,
+            json_pack("{s:s, s:b}", "type", "policy", "picture", (int)streamer->keeps_picture), -1);
+    }
+}
+
 void
-hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream)
+hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, bool picture)
 {
     json_t *wanted = stream != NULL ? json_deep_copy(stream) : NULL;
 
+    if (streamer->keeps_picture != picture) {
+        streamer->keeps_picture = picture;
+        streamer->told_policy = false;
+        tell_policy(streamer);
+    }
     if (!json_equal(wanted, streamer->wanted)) {
         json_decref(streamer->wanted);
         streamer->wanted = wanted;
@@ -554,6 +567,7 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
                       kvm_display_kind(kvm_machine_record(streamer->machine)->display)),
             -1);
     }
+    tell_policy(streamer);
     if (id[0] != '\0' && strlen(id) <= MAX_ID && strcmp(id, streamer->dialled) != 0) {
         dial(streamer);
     } else if (streamer->wanted != NULL && id[0] == '\0' && streamer->stream[0] != '\0' &&
@@ -598,9 +612,9 @@ hostd_streamer_report(const struct hostd_streamer *streamer)
 {
     json_t *report = describe(streamer);
 
-    if (streamer->figures != NULL && json_is_object(report) &&
+    if (streamer->figures.json != NULL && json_is_object(report) &&
         strcmp(wanted_id(streamer), streamer->stream) == 0) {
-        json_object_set(report, "figures", streamer->figures);
+        json_object_set(report, "figures", streamer->figures.json);
     }
     return report;
 }

@@ -17,13 +17,18 @@
 
 struct hostd_streamer;
 
-/* What a report shows has changed. Must not free the streamer. */
-typedef void (*hostd_streamer_changed_fn)(struct hostd_streamer *streamer, void *user_data);
+/* None may free the streamer. */
+struct hostd_streamer_events {
+    void (*changed)(struct hostd_streamer *streamer, void *user_data); /* what a report shows */
+    /* The screen that a client left; message is for the broker and owned. */
+    void (*picture)(struct hostd_streamer *streamer, json_t *message, void *user_data);
+};
 
-/* machine and environment are borrowed and must outlive it. Never NULL. */
+/* machine, environment and events are borrowed and must outlive it. Never NULL. */
 struct hostd_streamer *hostd_streamer_new(const struct kvm_environment *environment,
                                           struct kvm_machine *machine,
-                                          hostd_streamer_changed_fn changed, void *user_data);
+                                          const struct hostd_streamer_events *events,
+                                          void *user_data);
 /* Lets go of it; the process runs on for adoption. Accepts NULL. */
 void hostd_streamer_free(struct hostd_streamer *streamer);
 /* Ends the process, as its machine is ending; then frees. Accepts NULL. */
@@ -38,8 +43,9 @@ void hostd_streamer_end_left(const struct kvm_environment *environment, const ch
 /*
  * What the broker wants streamed: {"id","url","token","ca"}, JSON null for nothing. Borrowed.
  * NULL before the broker has said anything: a stream that an earlier hostd began then goes on.
+ * picture: whether the screen is to be told to the broker when the client leaves it.
  */
-void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream);
+void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, bool picture);
 
 /* Looks whether something is due: the machine changed, or a second has passed. */
 void hostd_streamer_tend(struct hostd_streamer *streamer);

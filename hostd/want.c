@@ -46,6 +46,7 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
     }
     want.order.want_kvm = strcmp(accel, "any") != 0;
     want.fork = g_strcmp0(json_string_value(json_object_get(entry, "clone")), "fork") == 0;
+    want.picture = json_is_true(json_object_get(entry, "picture"));
     want.gone = strcmp(state, "gone") == 0;
     want.stopped = strcmp(state, "stopped") == 0;
     want.order.user = json_string_value(json_object_get(entry, "user"));

@@ -6,15 +6,19 @@
 #include <string.h>
 
 #include "broker/gateway/page.h"
+#include "protocol/base/base64.h"
 #include "protocol/base/log.h"
+#include "protocol/codec/small.h"
 
 #define MAX_FIELD      1024u /* a header that we look at */
 #define MAX_COOKIES    4096u /* other sites' cookies of a shared name come along */
 #define HEADER_BYTES   2048u
 #define WRITE_BYTES    16384u
 #define JSON_TYPE      "application/json"
+#define JPEG_TYPE      "image/jpeg"
 #define TEXT_TYPE      "text/plain; charset=utf-8"
 #define MAX_REPLY_BODY (512u * 1024u)
+#define MAX_PICTURE    VDP_SMALL_MAX_BYTES
 
 /* What the headers say about who asks. */
 struct caller {
@@ -406,15 +410,35 @@ gateway_http_writeable(struct gateway_conn *conn)
     return finish(conn);
 }
 
+/* A picture comes as text inside JSON and goes out as what it is. */
+static bool
+reply_jpeg(struct gateway_conn *conn, const json_t *jpeg)
+{
+    uint8_t *data = malloc(MAX_PICTURE);
+    size_t size = 0;
+
+    if (data == NULL || !vd_base64_decode(json_string_value(jpeg), json_string_length(jpeg), data,
+                                          MAX_PICTURE, &size)) {
+        free(data);
+        return false;
+    }
+    (void)respond_take(conn, 200, JPEG_TYPE, (char *)data, size);
+    return true;
+}
+
 void
 gateway_http_reply(struct gateway_conn *conn, const json_t *message)
 {
+    const json_t *jpeg = json_object_get(message, "jpeg");
     json_int_t status = json_integer_value(json_object_get(message, "status"));
     const char *cookie = json_string_value(json_object_get(message, "cookie"));
     const json_t *body = json_object_get(message, "body");
     char *text;
 
     conn->request = 0;
+    if (json_is_string(jpeg) && status == 200 && reply_jpeg(conn, jpeg)) {
+        return;
+    }
     text = json_is_object(body) ? json_dumps(body, JSON_COMPACT) : NULL;
     if (text == NULL || status < 200 || status > 599 || strlen(text) > MAX_REPLY_BODY ||
         (cookie != NULL && strpbrk(cookie, "\r\n") != NULL)) {

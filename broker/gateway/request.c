@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define PICTURE     "/api/picture/" /* and the id of a session */
+#define MAX_ID      64u
 #define COOKIE_NAME "__Host-vedette="
 #define SCHEME      "https://"
 #define MAX_DIGITS  9
@@ -158,11 +160,25 @@ gateway_bearer_token(const char *authorization, char ret_token[VD_TOKEN_CHARS + 
     return take_token(authorization + 7, strlen(authorization + 7), ret_token);
 }
 
+/* What a broker may have given out as an id; whose it is the broker knows. */
+static bool
+is_id(const char *text)
+{
+    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return size > 0 && size <= MAX_ID && text[size] == '\0';
+}
+
 enum gateway_route
 gateway_api_route(bool is_post, const char *path)
 {
     size_t i;
 
+    if (strncmp(path, PICTURE, strlen(PICTURE)) == 0) {
+        return !is_id(path + strlen(PICTURE)) ? GATEWAY_ROUTE_UNKNOWN
+               : is_post                      ? GATEWAY_ROUTE_METHOD
+                                              : GATEWAY_ROUTE_OK;
+    }
     for (i = 0; i < sizeof(api_routes) / sizeof(api_routes[0]); i++) {
         if (strcmp(api_routes[i].path, path) == 0) {
             return api_routes[i].is_post == is_post ? GATEWAY_ROUTE_OK : GATEWAY_ROUTE_METHOD;

@@ -96,10 +96,23 @@ mouse_moved(int dx, int dy, void *user_data)
     return control->conn != NULL;
 }
 
+static void
+client_left(json_t *message, void *user_data)
+{
+    struct streamer_control *control = user_data;
+
+    if (control->conn != NULL) {
+        vdp_channel_send(control->conn, message, -1);
+    } else {
+        json_decref(message);
+    }
+}
+
 static const struct streamer_events streamer_events = {
     .changed = streamer_changed,
     .typed = text_typed,
     .moved = mouse_moved,
+    .left = client_left,
 };
 
 static gboolean
@@ -235,6 +248,8 @@ take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_
         take_notice(control, message);
     } else if (type != NULL && strcmp(type, "moved") == 0) {
         streamer_moved(control->streamer);
+    } else if (type != NULL && strcmp(type, "policy") == 0) {
+        streamer_keep_picture(control->streamer, json_is_true(json_object_get(message, "picture")));
     } else if (type != NULL) {
         vd_warning("control", "unknown message %s",
                    vd_log_quote(quoted, sizeof(quoted), type, strlen(type)));

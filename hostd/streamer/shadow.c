@@ -399,6 +399,20 @@ streamer_shadow_take(struct streamer_shadow *shadow, struct streamer_picture *pi
 }
 
 bool
+streamer_shadow_copy(struct streamer_shadow *shadow, struct streamer_picture *picture)
+{
+    bool copied;
+
+    g_mutex_lock(&shadow->lock);
+    copied = shadow->pixels != NULL && match_size(shadow, picture);
+    if (copied) {
+        memcpy(picture->pixels, shadow->pixels, (size_t)shadow->width * shadow->height * 4);
+    }
+    g_mutex_unlock(&shadow->lock);
+    return copied;
+}
+
+bool
 streamer_shadow_take_cursor(struct streamer_shadow *shadow, uint32_t *seen,
                             struct streamer_cursor *ret_cursor)
 {

@@ -91,6 +91,11 @@ size_t streamer_shadow_damaged_tiles(struct streamer_shadow *shadow);
  */
 bool streamer_shadow_take(struct streamer_shadow *shadow, struct streamer_picture *picture,
                           struct streamer_damage *ret_damage, int64_t *ret_since_us);
+/*
+ * Copies all of the surface into picture, which is cleared by the caller, and leaves the damage to
+ * whoever takes it. False as above.
+ */
+bool streamer_shadow_copy(struct streamer_shadow *shadow, struct streamer_picture *picture);
 /* True when the cursor changed since *seen; then fills *ret_cursor (caller clears) and *seen. */
 bool streamer_shadow_take_cursor(struct streamer_shadow *shadow, uint32_t *seen,
                                  struct streamer_cursor *ret_cursor);

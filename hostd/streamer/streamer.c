@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hostd/streamer/lastscreen.h"
 #include "hostd/streamer/motion.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -33,6 +34,8 @@ struct streamer {
     int64_t typed_us;                  /* when that was computed */
     struct streamer_motion motion;     /* for a machine that its capture cannot tell */
     GSource *told;                     /* ready when changed() is due */
+    bool keeps_picture;                /* of the screen when its client leaves */
+    bool owes_picture;                 /* the client has left */
     char *text;
     uint16_t width, height; /* as told last */
 };
@@ -72,12 +75,29 @@ tell(struct streamer *streamer)
     g_source_set_ready_time(streamer->told, 0);
 }
 
+/* Nobody looks any more. When another client took over, the screen is hers and goes on. */
+static void
+give_picture(struct streamer *streamer)
+{
+    json_t *message = NULL;
+
+    if (streamer->owes_picture && streamer->keeps_picture && streamer->active == NULL &&
+        streamer->capture != NULL) {
+        message = streamer_lastscreen_message(capture_shadow(streamer->capture));
+    }
+    streamer->owes_picture = false;
+    if (message != NULL) {
+        streamer->events->left(message, streamer->user_data);
+    }
+}
+
 static gboolean
 run_told(gpointer data)
 {
     struct streamer *streamer = data;
 
     g_source_set_ready_time(streamer->told, -1);
+    give_picture(streamer);
     streamer->events->changed(streamer->user_data);
     return G_SOURCE_CONTINUE;
 }
@@ -185,6 +205,7 @@ leave_active(struct streamer *streamer)
     }
     streamer->active = NULL;
     streamer_motion_drop(&streamer->motion);
+    streamer->owes_picture = true; /* given with the news, which follow whenever this is called */
     streamer->wish_width = 0;
 }
 
@@ -580,6 +601,12 @@ streamer_notice(struct streamer *streamer, const char *stream, const struct vdp_
     if (has_id(streamer->active, stream)) {
         streamer_stream_notice(streamer->active, notice);
     }
+}
+
+void
+streamer_keep_picture(struct streamer *streamer, bool keep)
+{
+    streamer->keeps_picture = keep;
 }
 
 bool

@@ -10,6 +10,7 @@
  * to the thread that made it and its thread-default main context. See pump.h for the threads.
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "hostd/streamer/capture.h"
@@ -38,6 +39,8 @@ struct streamer_events {
      * there to be told. None follows until streamer_moved().
      */
     bool (*moved)(int dx, int dy, void *user_data);
+    /* The last screen, after its client left; see streamer_keep_picture(). message is owned. */
+    void (*left)(json_t *message, void *user_data);
 };
 
 /* events is borrowed. NULL when memory is short. */
@@ -59,6 +62,8 @@ void streamer_notice(struct streamer *streamer, const char *stream,
                      const struct vdp_notice *notice);
 /* The machine has the motion that moved() was told, or never will. */
 void streamer_moved(struct streamer *streamer);
+/* Whether a picture is made of the screen when its client leaves. Not before this was said. */
+void streamer_keep_picture(struct streamer *streamer, bool keep);
 /* Tells every client to come back; true when nobody was there to be told. */
 bool streamer_say_restart(struct streamer *streamer);
 

@@ -7,6 +7,7 @@
 
 #include "broker/desired.h"
 #include "broker/hostmsg.h"
+#include "broker/lastscreen.h"
 #include "broker/reconcile.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -39,6 +40,35 @@ observe(const struct broker_hostmsg *message)
     broker_model_free(model);
 }
 
+/* What a session has kept of it is what the message said. */
+static void
+keep(const struct broker_hostmsg *message)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_pools *pools = broker_pools_new();
+    struct store_desktop row = {.id = "d-00000001", .host = "a", .pool = "lab", .epoch = 1};
+    const struct store_session session = {.id = "s-00000001",
+                                          .user = "kim",
+                                          .pool = "lab",
+                                          .desktop = "d-00000001",
+                                          .disconnected_ms = 1};
+    struct broker_pool *pool = broker_pool_new("lab", "lab.pool");
+    const struct broker_picture *picture;
+
+    pool->last_screen = true;
+    g_ptr_array_add(pools->items, pool);
+    broker_model_add_desktop(model, &row);
+    broker_model_add_session(model, &session);
+    if (broker_lastscreen_take(model, pools, "a", message, 1)) {
+        picture = broker_lastscreen_find(model, pools, "kim", "s-00000001");
+        if (picture == NULL || picture->size != message->picture.size) {
+            abort();
+        }
+    }
+    broker_pools_free(pools);
+    broker_model_free(model);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -49,6 +79,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (broker_hostmsg_parse(json, &message, &why)) {
         if (message.type == BROKER_HOSTMSG_OBSERVED) {
             observe(&message);
+        } else if (message.type == BROKER_HOSTMSG_PICTURE) {
+            keep(&message);
         }
         broker_hostmsg_clear(&message);
     } else if (why == NULL) {

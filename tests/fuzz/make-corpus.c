@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make-corpus DIR: writes the seeds of the binary targets into DIR/record, messages, tiles, codec.
+/* make-corpus DIR: writes the seeds of the binary targets into DIR/record, messages, tiles, codec,
+ * small.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "protocol/base/fd.h"
 #include "protocol/codec/codec.h"
+#include "protocol/codec/small.h"
 #include "protocol/wire/messages.h"
 
 static const char *folder;
@@ -161,6 +163,27 @@ make_jpeg(void)
     vdp_buffer_clear(&seed);
 }
 
+/* A screen of two colours, whole and cut short. */
+static void
+make_small(void)
+{
+    static uint8_t pixels[24 * 16 * 4];
+    const struct vdp_image image = {pixels, 24 * 4, 24, 16};
+    struct vdp_buffer seed = {0};
+    uint16_t width;
+    uint16_t height;
+
+    memset(pixels, 200, sizeof(pixels) / 2);
+    vdp_buffer_put_u16(&seed, image.width);
+    vdp_buffer_put_u16(&seed, image.height);
+    if (vdp_small_make(&image, &seed, &width, &height) != 0) {
+        abort();
+    }
+    save("small", "two-colours", seed.data, seed.size);
+    save("small", "cut", seed.data, seed.size - 9);
+    vdp_buffer_clear(&seed);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -181,6 +204,7 @@ main(int argc, char **argv)
     make_messages();
     make_tiles();
     make_jpeg();
+    make_small();
     save("codec", "edits", edits, sizeof(edits));
     for (i = 2; i < sizeof(moves); i += 8) {
         moves[i] |= 32;

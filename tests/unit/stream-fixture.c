@@ -262,7 +262,17 @@ note_motion(int dx, int dy, void *user_data)
     return !fixture->no_mouse;
 }
 
-static const struct streamer_events streamer_events = {ignore_change, ignore_text, note_motion};
+static void
+keep_left(json_t *message, void *user_data)
+{
+    struct fixture *fixture = user_data;
+
+    json_decref(fixture->left);
+    fixture->left = message;
+}
+
+static const struct streamer_events streamer_events = {ignore_change, ignore_text, note_motion,
+                                                       keep_left};
 
 void
 fixture_use_machine(struct fixture *fixture)
@@ -308,6 +318,7 @@ fixture_tear_down(struct fixture *fixture, const void *data)
 {
     (void)data;
     streamer_free(fixture->streamer);
+    json_decref(fixture->left);
     g_ptr_array_free(fixture->peers, TRUE);
     vdp_link_server_free(fixture->server);
     vdp_pair_clear(&fixture->ca);

@@ -52,6 +52,7 @@ struct fixture {
     bool mute, no_ack;       /* for the next peer */
     GString *input;          /* what reached the machine */
     bool no_mouse;           /* nobody is there to be told a motion */
+    json_t *left;            /* the last screen after a client left, or NULL */
     unsigned dials;
     char token[VD_TOKEN_CHARS + 1];
 };

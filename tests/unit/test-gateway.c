@@ -118,6 +118,14 @@ test_only_listed_calls_are_routed(void)
     g_assert_cmpint(gateway_api_route(true, "/api/login/"), ==, GATEWAY_ROUTE_UNKNOWN);
     g_assert_cmpint(gateway_api_route(true, "/api/../login"), ==, GATEWAY_ROUTE_UNKNOWN);
     g_assert_cmpint(gateway_api_route(true, "/api/"), ==, GATEWAY_ROUTE_UNKNOWN);
+    g_assert_cmpint(gateway_api_route(false, "/api/picture/s-0123abcd"), ==, GATEWAY_ROUTE_OK);
+    g_assert_cmpint(gateway_api_route(true, "/api/picture/s-0123abcd"), ==, GATEWAY_ROUTE_METHOD);
+    g_assert_cmpint(gateway_api_route(false, "/api/picture/"), ==, GATEWAY_ROUTE_UNKNOWN);
+    g_assert_cmpint(gateway_api_route(false, "/api/picture/a/b"), ==, GATEWAY_ROUTE_UNKNOWN);
+    g_assert_cmpint(gateway_api_route(false, "/api/picture/.."), ==, GATEWAY_ROUTE_UNKNOWN);
+    g_assert_cmpint(gateway_api_route(false, "/api/picture/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                                             "aaaaaaaaaaaaaaaaaaaaaaaaa"),
+                    ==, GATEWAY_ROUTE_UNKNOWN);
 }
 
 static void

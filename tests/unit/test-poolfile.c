@@ -65,6 +65,8 @@ test_whole_file(void)
                                            "Accel=any\n"
                                            "Display=qxl\n"
                                            "Clone=disk\n"
+                                           "[Display]\n"
+                                           "LastScreen=yes\n"
                                            "[Placement]\n"
                                            "Overcommit=16\n"
                                            "[Spares]\n"
@@ -90,6 +92,7 @@ test_whole_file(void)
     g_assert_cmpstr(broker_display_name(pool->display), ==, "qxl");
     g_assert_cmpuint(pool->clone, ==, BROKER_CLONE_DISK);
     g_assert_false(broker_pool_forks(pool));
+    g_assert_true(pool->last_screen);
     g_assert_cmpuint(pool->overcommit, ==, 16);
     g_assert_cmpuint(pool->spares_running, ==, 6);
     g_assert_cmpuint(pool->restrain_count, ==, 5);
@@ -107,11 +110,31 @@ test_defaults(void)
     g_assert_cmpuint(pool->allow->len, ==, 0);
     g_assert_cmpuint(pool->revision, ==, 0);
     g_assert_false(pool->accel_any);
+    g_assert_false(pool->last_screen);
     g_assert_cmpuint(pool->display, ==, BROKER_DISPLAY_AUTO);
     g_assert_true(broker_pool_forks(pool));
     g_assert_cmpuint(pool->overcommit, ==, BROKER_OVERCOMMIT_CPU);
     g_assert_cmpint(pool->disconnected_ms, ==, 7200000);
     broker_pool_free(pool);
+}
+
+static void
+test_last_screen_is_no_or_yes(void)
+{
+    static const char *const errors[] = {
+        "lab.pool:6: LastScreen=Yes: no or yes is wanted",
+        "lab.pool:7: 'LastScreen' was already given in line 6",
+        "lab.pool:8: unknown key 'LastScren' in [Display]; did you mean 'LastScreen'?",
+        "lab.pool:10: key 'LastScreen' belongs to [Display], not to [Machine]",
+        NULL,
+    };
+    struct broker_pool *pool = expect_pool(MINIMAL "[Display]\nLastScreen=no\n");
+
+    g_assert_false(pool->last_screen);
+    broker_pool_free(pool);
+    expect_errors(MINIMAL "[Display]\nLastScreen=Yes\nLastScreen=no\nLastScren=no\n"
+                          "[Machine]\nLastScreen=yes\n",
+                  errors);
 }
 
 static void
@@ -346,6 +369,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/forking-ruled-out", test_forking_ruled_out);
     g_test_add_func("/poolfile/whole-file-is-read", test_whole_file);
     g_test_add_func("/poolfile/defaults-without-optional-keys", test_defaults);
+    g_test_add_func("/poolfile/last-screen-is-no-or-yes", test_last_screen_is_no_or_yes);
     g_test_add_func("/poolfile/empty-value-resets-a-list", test_empty_resets_a_list);
     g_test_add_func("/poolfile/five-mistakes-give-five-lines", test_many_mistakes_at_once);
     g_test_add_func("/poolfile/missing-keys-are-named", test_missing_keys);

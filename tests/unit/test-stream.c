@@ -5,6 +5,9 @@
 
 #include "hostd/streamer/capture-replay.h"
 #include "hostd/streamer/pacing.h"
+#include "protocol/base/base64.h"
+#include "protocol/codec/jpeg.h"
+#include "protocol/codec/small.h"
 #include "tests/unit/stream-fixture.h"
 
 static bool
@@ -226,6 +229,62 @@ test_keys_are_released_when_the_client_leaves(struct fixture *fixture, const voi
 }
 
 static bool
+has_left(void *data)
+{
+    return ((struct fixture *)data)->left != NULL;
+}
+
+/* Lets the client of a new stream see the screen and leave it. */
+static void
+look_and_leave(struct fixture *fixture)
+{
+    struct peer *peer = fixture_dial(fixture);
+
+    fixture_wait(has_settled_frame, peer);
+    vdp_link_free(peer->link);
+    peer->link = NULL;
+    fixture_wait(is_idle, fixture);
+}
+
+static void
+test_the_last_screen_is_given_where_it_may_be(struct fixture *fixture, const void *data)
+{
+    g_autofree uint8_t *expected = fixture_picture(0);
+    g_autofree uint8_t *pixels = g_malloc(FIXTURE_WIDTH * FIXTURE_HEIGHT * 4);
+    struct vdp_rect whole = {0, 0, FIXTURE_WIDTH, FIXTURE_HEIGHT};
+    uint8_t jpeg[VDP_SMALL_MAX_BYTES];
+    size_t size = 0;
+    const json_t *text;
+    int64_t means[3] = {0};
+    size_t i;
+
+    (void)data;
+    look_and_leave(fixture);
+    g_assert_null(fixture->left);
+    streamer_keep_picture(fixture->streamer, true);
+    look_and_leave(fixture);
+    fixture_wait(has_left, fixture);
+    text = json_object_get(fixture->left, "jpeg");
+    g_assert_true(vd_base64_decode(json_string_value(text), json_string_length(text), jpeg,
+                                   sizeof(jpeg), &size));
+    g_assert_cmpint(vdp_small_check(jpeg, size, FIXTURE_WIDTH, FIXTURE_HEIGHT), ==, 0);
+    g_assert_cmpint(vdp_jpeg_decode(jpeg, size, &whole, pixels, FIXTURE_WIDTH * 4), ==, 0);
+    /* Noise, which JPEG blurs: what is left of it is its colour. */
+    for (i = 0; i < (size_t)FIXTURE_WIDTH * FIXTURE_HEIGHT * 4; i++) {
+        if (i % 4 < 3) {
+            means[i % 4] += pixels[i] - expected[i];
+        }
+    }
+    for (i = 0; i < G_N_ELEMENTS(means); i++) {
+        g_assert_cmpint(ABS(means[i]), <, FIXTURE_WIDTH * FIXTURE_HEIGHT * 4);
+    }
+    g_clear_pointer(&fixture->left, json_decref);
+    streamer_keep_picture(fixture->streamer, false);
+    look_and_leave(fixture);
+    g_assert_null(fixture->left);
+}
+
+static bool
 has_pong(void *data)
 {
     return ((struct peer *)data)->pong == 4711;
@@ -372,6 +431,7 @@ test_a_new_client_takes_over(struct fixture *fixture, const void *data)
     struct streamer_status status;
 
     (void)data;
+    streamer_keep_picture(fixture->streamer, true);
     fixture_wait(has_settled_frame, first);
     fixture->mute = true;
     second = fixture_dial(fixture);
@@ -386,6 +446,7 @@ test_a_new_client_takes_over(struct fixture *fixture, const void *data)
     streamer_status(fixture->streamer, &status);
     g_assert_cmpstr(status.stream, ==, "s2");
     g_assert_null(status.next);
+    g_assert_null(fixture->left); /* somebody looks on */
     g_free(expected);
 }
 
@@ -536,6 +597,7 @@ main(int argc, char **argv)
         test_a_client_that_does_not_ack_gets_two_frames);
     ADD("refresh-brings-a-key-frame", test_refresh_brings_a_key_frame);
     ADD("keys-are-released-when-the-client-leaves", test_keys_are_released_when_the_client_leaves);
+    ADD("the-last-screen-is-given-where-it-may-be", test_the_last_screen_is_given_where_it_may_be);
     ADD("frames-name-the-newest-input", test_frames_name_the_newest_input);
     ADD("motions-wait-for-the-one-under-way", test_motions_wait_for_the_one_under_way);
     ADD("a-new-client-takes-over", test_a_new_client_takes_over);
