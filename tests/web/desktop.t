@@ -160,6 +160,7 @@ def input_method(tap, page, lines):
     page.value("document.querySelector('.typing').focus()")
     page.call('Input.imeSetComposition', text='하', selectionStart=1, selectionEnd=1)
     tap.ok(page.value("document.querySelector('.typing').getBoundingClientRect().width > 100"), 'what is being composed can be seen')
+    tap.equal(page.value("getComputedStyle(document.querySelector('.typing')).overflow"), 'hidden', 'without scroll bars beside it')
     before = lines.pixels(lines.number)
     page.call('Input.insertText', text='한글')
     wait_for(lambda: lines.pixels(lines.number) != before, 20, 'what was composed')
@@ -169,12 +170,22 @@ def input_method(tap, page, lines):
     tap.ok(lines.same(composed, shown), 'text of an input method arrives as it is')
 
 
-def more_keys(tap, page):
+BOXES = """['.toolbar', '.notice'].map((s) => document.querySelector(s).getBoundingClientRect())"""
+
+
+def more_keys(tap, system, page):
     before = line_of_guest(page, KEYS_LINE)
     page.value("[...document.querySelectorAll('.tools button')].find((b) => b.ariaLabel === 'More keys').click()")
     page.value("[...document.querySelectorAll('.chords button')].find((b) => b.textContent === 'Alt+Tab').click()")
     wait_for(lambda: line_of_guest(page, KEYS_LINE) != before, 20, 'Alt+Tab')
     tap.equal(page.value('document.activeElement.className'), 'stage', 'keys that the browser keeps are sent from a list')
+    page.value("document.querySelector('.handle').click()")
+    page.wait("document.querySelector('.chords').offsetHeight > 20 && document.querySelector('.toolbar').getBoundingClientRect().top === 0")
+    system.ctl('session', 'tell', system.status()['sessions'][0]['id'], 'Please save your work.')
+    page.wait_text('Please save your work.')
+    tap.ok(page.value(f'(([bar, notice]) => notice.height > 20 && notice.top >= bar.bottom)({BOXES})'),
+           'a message does not cover the list')
+    page.value("document.querySelector('.handle').click()")
     page.value("[...document.querySelectorAll('.tools button')].find((b) => b.ariaLabel === 'More keys').click()")
     page.value("document.querySelector('.stage').focus()")
 
@@ -383,7 +394,7 @@ def main():
         layouts(tap, page, lines)
         locks(tap, page, lines)
         input_method(tap, page, lines)
-        more_keys(tap, page)
+        more_keys(tap, system, page)
         pointer_lock(tap, system, page, desktop)
         full_screen(tap, page)
         statistics(tap, page)

@@ -138,8 +138,8 @@ export class Desktop {
       oncompositionstart: () => this.typing.classList.add('composing'), oncompositionend: () => this.#typed(false),
       onkeydown: (event) => this.#typedKey(event),
     });
-    this.view = h('div', { class: 'desktop' }, h('main', { class: 'desktop-main' }, this.picture), this.#toolbar(),
-      this.typing, this.card, this.figures, this.notice);
+    this.view = h('div', { class: 'desktop' }, h('main', { class: 'desktop-main' }, this.picture),
+      h('div', { class: 'over' }, this.#toolbar(), this.notice), this.typing, this.card, this.figures);
   }
 
   #tool(label, content, action, pressed) {

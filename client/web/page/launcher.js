@@ -6,6 +6,7 @@ import { _, themed } from './i18n.js';
 import { logo } from './login.js';
 
 const REFRESH_MS = 3000;
+const SOON_MS = 700; // the first time: a screen that was just left is under way
 const SURE_MS = 6000; // for a second press
 const SCREEN = 'M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2zM9 21h6';
 const states = ['ready', 'running', 'starting', 'full', 'unavailable'];
@@ -20,6 +21,7 @@ function stateText(state) {
 export class Launcher {
   #timer = 0;
   #shown = '';
+  #screens = new Map(); // address → <img>: a card that is drawn anew keeps its picture
   #gone = false;
 
   // events: connect(pool), logout(), expired()
@@ -65,7 +67,8 @@ export class Launcher {
       this.#say(_('The server does not answer. Trying again…'));
       this.failing = true;
     }
-    this.#timer = setTimeout(() => this.#refresh(), REFRESH_MS);
+    this.#timer = setTimeout(() => this.#refresh(), this.waited ? REFRESH_MS : SOON_MS);
+    this.waited = true;
   }
 
   #draw(pools) {
@@ -79,7 +82,9 @@ export class Launcher {
     }
     this.#shown = text;
     const focused = document.activeElement?.dataset?.pool;
-    this.list.replaceChildren(...pools.map((pool, i) => this.#card(pool, i)));
+    const before = this.#screens;
+    this.#screens = new Map();
+    this.list.replaceChildren(...pools.map((pool, i) => this.#card(pool, i, before)));
     if (pools.length === 0) {
       this.#say(_('There is no desktop for you. Please ask your administrator.'));
     }
@@ -89,7 +94,22 @@ export class Launcher {
     }
   }
 
-  #card(pool, i) {
+  // What the desktop showed when its user left it, or a drawing where that is not to be had.
+  #screen(pool, title, before) {
+    const empty = () => h('div', { class: 'pool-screen empty' }, icon(SCREEN, 34));
+    if (typeof pool.session !== 'string' || !Number.isSafeInteger(pool.picture)) {
+      return empty();
+    }
+    const address = `/api/picture/${encodeURIComponent(pool.session)}?${pool.picture}`;
+    const screen = before.get(address) ?? h('img', {
+      class: 'pool-screen', src: address, alt: _('The last screen of %s', title), decoding: 'async', draggable: 'false',
+      onerror: () => screen.replaceWith(empty()), // it went between the list and the question
+    });
+    this.#screens.set(address, screen);
+    return screen;
+  }
+
+  #card(pool, i, before) {
     const name = String(pool.name);
     const state = states.includes(pool.state) ? pool.state : 'unavailable';
     const title = String(pool.description || name);
@@ -98,7 +118,7 @@ export class Launcher {
       disabled: state === 'unavailable', onclick: () => this.#leave(() => this.events.connect(name, title)),
     }, state === 'running' ? _('Resume') : _('Connect'));
     return h('li', { class: 'card pool', 'data-state': state },
-      h('span', { class: 'pool-icon' }, icon(SCREEN, 34)),
+      this.#screen(pool, title, before),
       h('h2', { class: 'pool-title', id: `pool-${i}` }, title),
       h('p', { class: 'pool-name' }, name),
       h('p', { class: `pool-state ${state}` }, stateText(state)),
