@@ -140,6 +140,19 @@ client_login_reply_clear(struct client_login_reply *reply)
     memset(reply, 0, sizeof(*reply));
 }
 
+/* null, or a time beside a session whose id can stand in an address. */
+static bool
+picture_parse(const json_t *object, struct client_pool *pool)
+{
+    const json_t *picture = json_object_get(object, "picture");
+
+    if (!picture || json_is_null(picture))
+        return true;
+    pool->picture = json_integer_value(picture);
+    return pool->picture > 0 && pool->session[0] &&
+           strspn(pool->session, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(pool->session);
+}
+
 static bool
 pool_parse(const json_t *object, struct client_pool *pool)
 {
@@ -151,7 +164,7 @@ pool_parse(const json_t *object, struct client_pool *pool)
     return reply_string(object, "name", false, &pool->name) && pool->name[0] &&
            reply_string(object, "description", true, &pool->description) &&
            reply_string(object, "text", true, &pool->text) &&
-           reply_string(object, "session", true, &pool->session);
+           reply_string(object, "session", true, &pool->session) && picture_parse(object, pool);
 }
 
 bool

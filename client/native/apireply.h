@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CLIENT_MAX_REPLY   (256u * 1024u) /* bytes of a body */
 #define CLIENT_MAX_PROMPTS 16u            /* in one round of a login */
@@ -55,7 +56,8 @@ struct client_pool {
     char *name;
     char *description;
     char *text;
-    char *session; /* of a desktop the user has, or NULL */
+    char *session;   /* of a desktop the user has, or NULL */
+    int64_t picture; /* when the last screen of that session was taken; 0: there is none */
     enum client_pool_state state;
 };
 

@@ -6,11 +6,17 @@
 #include "client/native/apireply.h"
 #include "client/native/text.h"
 
-#define REFRESH_MS 4000u
+#define REFRESH_MS    4000u
+#define SOON_MS       700u /* the first time: a screen that was just left is under way */
+#define CARD_WIDTH    260
+#define SCREEN_HEIGHT 162
 
 struct launcher_card {
     char *name;
     char *description;
+    char *screen_path; /* of the last screen that is shown or asked for, or NULL */
+    GtkWidget *screen; /* its place */
+    GtkWidget *icon;   /* what stands there without one */
     GtkWidget *state;
     GtkWidget *detail;
     GtkWidget *button;
@@ -23,6 +29,7 @@ struct client_launcher {
     struct client_api *api; /* borrowed; NULL when stopped */
     guint timer;
     GPtrArray *cards;
+    bool waited; /* for the first list */
     GtkWidget *root;
     GtkWidget *user;
     GtkWidget *grid;
@@ -32,10 +39,19 @@ struct client_launcher {
 static void launcher_ask(struct client_launcher *launcher);
 
 static void
+card_forget_screen(struct launcher_card *card)
+{
+    if (card->launcher->api)
+        client_api_cancel(card->launcher->api, card);
+    g_clear_pointer(&card->screen_path, g_free);
+}
+
+static void
 card_free(void *data)
 {
     struct launcher_card *card = data;
 
+    card_forget_screen(card);
     g_free(card->name);
     g_free(card->description);
     g_free(card);
@@ -60,10 +76,53 @@ card_connect(struct launcher_card *card)
 }
 
 static void
+card_show_screen(struct launcher_card *card, GdkTexture *texture)
+{
+    gtk_picture_set_paintable(GTK_PICTURE(card->screen), GDK_PAINTABLE(texture));
+    gtk_widget_set_visible(card->screen, texture != NULL);
+    gtk_widget_set_visible(card->icon, texture == NULL);
+}
+
+/* Without an answer the icon stays; the next picture has another address. */
+static void
+card_screen_reply(const struct client_api_result *result, void *user_data)
+{
+    struct launcher_card *card = user_data;
+    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(GdkTexture) texture = NULL;
+
+    if (result->status != CLIENT_API_OK)
+        return;
+    bytes = g_bytes_new(result->body, result->size);
+    texture = gdk_texture_new_from_bytes(bytes, NULL);
+    card_show_screen(card, texture);
+}
+
+/* What the desktop showed when its user left it is asked for once. */
+static void
+card_update_screen(struct launcher_card *card, const struct client_pool *pool)
+{
+    struct client_api *api = card->launcher->api;
+    g_autofree char *path = pool->picture ? g_strdup_printf("/api/picture/%s?%" G_GINT64_FORMAT,
+                                                            pool->session, pool->picture)
+                                          : NULL;
+
+    if (g_strcmp0(path, card->screen_path) == 0)
+        return;
+    card_forget_screen(card);
+    card->screen_path = g_steal_pointer(&path);
+    if (card->screen_path)
+        client_api_call(api, card->screen_path, NULL, card_screen_reply, card);
+    else
+        card_show_screen(card, NULL);
+}
+
+static void
 card_update(struct launcher_card *card, const struct client_pool *pool)
 {
     int i;
 
+    card_update_screen(card, pool);
     for (i = CLIENT_POOL_READY; i <= CLIENT_POOL_UNAVAILABLE; i++)
         gtk_widget_remove_css_class(card->state, client_pool_state_name((enum client_pool_state)i));
     gtk_widget_add_css_class(card->state, client_pool_state_name(pool->state));
@@ -89,12 +148,32 @@ card_label(GtkWidget *box, const char *text, const char *class)
     return label;
 }
 
+/* The place of the last screen, and the icon that stands there without one. */
+static void
+card_add_screen(struct launcher_card *card, GtkWidget *box)
+{
+    g_autofree char *text = g_strdup_printf(_("The last screen of %s"), card->description);
+
+    card->screen = gtk_picture_new();
+    gtk_picture_set_content_fit(GTK_PICTURE(card->screen), GTK_CONTENT_FIT_COVER);
+    gtk_picture_set_alternative_text(GTK_PICTURE(card->screen), text);
+    gtk_widget_set_size_request(card->screen, CARD_WIDTH, SCREEN_HEIGHT);
+    gtk_widget_set_overflow(card->screen, GTK_OVERFLOW_HIDDEN);
+    gtk_widget_add_css_class(card->screen, "pool-screen");
+    gtk_widget_set_visible(card->screen, FALSE);
+    gtk_box_append(GTK_BOX(box), card->screen);
+    card->icon = gtk_image_new_from_icon_name("computer-symbolic");
+    gtk_image_set_pixel_size(GTK_IMAGE(card->icon), 32);
+    gtk_widget_set_halign(card->icon, GTK_ALIGN_START);
+    gtk_widget_add_css_class(card->icon, "pool-icon");
+    gtk_box_append(GTK_BOX(box), card->icon);
+}
+
 static GtkWidget *
 card_new(struct client_launcher *launcher, const struct client_pool *pool)
 {
     struct launcher_card *card = g_new0(struct launcher_card, 1);
     GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
-    GtkWidget *icon = gtk_image_new_from_icon_name("computer-symbolic");
     GtkWidget *space = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
     const char *heading = pool->description[0] ? pool->description : pool->name;
 
@@ -102,11 +181,8 @@ card_new(struct client_launcher *launcher, const struct client_pool *pool)
     card->name = g_strdup(pool->name);
     card->description = g_strdup(heading);
     gtk_widget_add_css_class(box, "pool-card");
-    gtk_widget_set_size_request(box, 260, -1);
-    gtk_image_set_pixel_size(GTK_IMAGE(icon), 32);
-    gtk_widget_set_halign(icon, GTK_ALIGN_START);
-    gtk_widget_add_css_class(icon, "pool-icon");
-    gtk_box_append(GTK_BOX(box), icon);
+    gtk_widget_set_size_request(box, CARD_WIDTH, -1);
+    card_add_screen(card, box);
     card_label(box, heading, "pool-title");
     if (pool->description[0])
         card_label(box, pool->name, "pool-name");
@@ -202,7 +278,9 @@ launcher_reply(const struct client_api_result *result, void *user_data)
     struct client_launcher *launcher = user_data;
     struct client_pools_reply reply;
 
-    launcher->timer = g_timeout_add(REFRESH_MS, launcher_refresh, launcher);
+    launcher->timer =
+        g_timeout_add(launcher->waited ? REFRESH_MS : SOON_MS, launcher_refresh, launcher);
+    launcher->waited = true;
     if (result->status == CLIENT_API_ERROR && result->http == 401) {
         launcher->events->expired(launcher->user_data);
         return;
@@ -323,8 +401,13 @@ client_launcher_widget(struct client_launcher *launcher)
 void
 client_launcher_start(struct client_launcher *launcher, struct client_api *api, const char *user)
 {
+    guint i;
+
     client_launcher_stop(launcher);
     launcher->api = api;
+    launcher->waited = false;
+    for (i = 0; i < launcher->cards->len; i++)
+        card_show_screen(launcher->cards->pdata[i], NULL); /* it may be another user's */
     gtk_label_set_text(GTK_LABEL(launcher->user), user);
     launcher_notice(launcher, "");
     launcher_ask(launcher);
@@ -333,6 +416,10 @@ client_launcher_start(struct client_launcher *launcher, struct client_api *api, 
 void
 client_launcher_stop(struct client_launcher *launcher)
 {
+    guint i;
+
+    for (i = 0; launcher->api && i < launcher->cards->len; i++)
+        card_forget_screen(launcher->cards->pdata[i]);
     if (launcher->api)
         client_api_cancel(launcher->api, launcher);
     launcher->api = NULL;

@@ -16,7 +16,7 @@ from system import CLIENT, POOL, System, wait_for
 from tap import Tap
 
 USERS = 'user alice password alice-canary-1\n'
-POOLS = {'desk': POOL.format(title='Desk', max=2, allow='Allow=alice', accel='any', spares=1)}
+POOLS = {'desk': POOL.format(title='Desk', max=2, allow='Allow=alice', accel='any', spares=1) + '\n[Display]\nLastScreen=yes\n'}
 WIDTH, HEIGHT = 1360, 900  # of the screen; the window's first size is 1280 x 800
 POINTER = 64  # pixels of the screen's lower right corner, which the pointer covers
 
@@ -261,6 +261,26 @@ def kill_gateway(tap, seat):
     tap.equal(again[0], place, 'and it comes back by itself')
 
 
+def colours(rows):
+    return len({row[x:x + 3] for row in rows for x in range(0, len(row), 4)})
+
+
+def last_screen(tap, seat):
+    """The launcher of a new client has a picture of what the former one left: many colours where there were few."""
+    screen = seat.screen
+    wait_for(lambda: seat.system.status()['sessions'][0]['state'] == 'disconnected', 30, 'the session to be left')
+    seat.window('Vedette')
+    page = screen.wait_still(None)
+    screen.tool('type', 'alice')
+    screen.tool('key', 'Return')
+    prompt = screen.wait_still(page)
+    screen.tool('type', 'alice-canary-1')
+    few = colours(prompt)
+    screen.tool('key', 'Return')
+    wait_for(lambda: colours(screen.rows()) > few + 1500, 30, 'the picture')
+    tap.ok(True, 'the launcher shows what the desktop showed last')
+
+
 def main():
     tap = Tap()
     for program in ('Xvfb', 'xdotool', 'openbox', 'xmessage'):
@@ -280,6 +300,13 @@ def main():
                 kill_gateway(tap, seat)
                 said = seat.said()
                 tap.ok('WARNING' not in said and 'CRITICAL' not in said, f'the client has nothing to complain of: {said[-400:]!r}')
+            finally:
+                seat.close()
+            seat = Seat(system, screen)
+            try:
+                last_screen(tap, seat)
+                said = seat.said()
+                tap.ok('WARNING' not in said and 'CRITICAL' not in said, f'which the client does not mind: {said[-400:]!r}')
             finally:
                 seat.close()
     finally:

@@ -98,10 +98,35 @@ test_pools_are_read(void)
     g_assert_cmpstr(reply.pools[0].session, ==, "");
     g_assert_cmpint(reply.pools[1].state, ==, CLIENT_POOL_RUNNING);
     g_assert_cmpstr(reply.pools[1].session, ==, "s");
+    g_assert_cmpint(reply.pools[1].picture, ==, 0);
     client_pools_reply_clear(&reply);
     body = "{\"pools\":[{\"name\":\"a\",\"state\":\"ready\"},{\"name\":\"\",\"state\":\"ready\"}]}";
     g_assert_false(client_reply_pools(body, strlen(body), &reply));
     g_assert_null(reply.pools);
+}
+
+#define PICTURED(rest) "{\"pools\":[{\"name\":\"a\",\"state\":\"running\"," rest "}]}"
+
+static void
+test_pictures_belong_to_a_session(void)
+{
+    static const char *const bad[] = {
+        PICTURED("\"picture\":1"),
+        PICTURED("\"session\":\"s-1\",\"picture\":0"),
+        PICTURED("\"session\":\"s-1\",\"picture\":-1"),
+        PICTURED("\"session\":\"s-1\",\"picture\":\"1\""),
+        PICTURED("\"session\":\"../me\",\"picture\":1"),
+        PICTURED("\"session\":\"s-1?\",\"picture\":1"),
+    };
+    const char *good = PICTURED("\"session\":\"s-1\",\"picture\":1800000000000");
+    struct client_pools_reply reply;
+    size_t i;
+
+    g_assert_true(client_reply_pools(good, strlen(good), &reply));
+    g_assert_cmpint(reply.pools[0].picture, ==, INT64_C(1800000000000));
+    client_pools_reply_clear(&reply);
+    for (i = 0; i < G_N_ELEMENTS(bad); i++)
+        g_assert_false(client_reply_pools(bad[i], strlen(bad[i]), &reply));
 }
 
 static void
@@ -156,6 +181,7 @@ main(int argc, char **argv)
     g_test_add_func("/apireply/too-many-prompts-and-too-long-texts-are-refused",
                     test_too_many_prompts_and_too_long_texts_are_refused);
     g_test_add_func("/apireply/pools-are-read", test_pools_are_read);
+    g_test_add_func("/apireply/pictures-belong-to-a-session", test_pictures_belong_to_a_session);
     g_test_add_func("/apireply/connect-gives-a-ticket-or-a-place-in-line",
                     test_connect_gives_a_ticket_or_a_place_in_line);
     g_test_add_func("/apireply/a-stream-path-cannot-name-another-place",
