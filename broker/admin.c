@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "broker/admin-desktops.h"
+#include "broker/admin-disks.h"
 #include "broker/answer.h"
 #include "broker/canary.h"
 #include "broker/change.h"
@@ -387,6 +388,8 @@ static const struct {
     {"trash-list", broker_admin_trash_list},
     {"trash-restore", broker_admin_trash_restore},
     {"trash-empty", broker_admin_trash_empty},
+    {"disk-list", broker_admin_disk_list},
+    {"disk-delete", broker_admin_disk_delete},
     {"reload", verb_reload},
 };
 

@@ -101,7 +101,7 @@ broker_canary_begin(struct broker *broker, const json_t *message)
     }
     wanted = *pool;
     wanted.revision = revision;
-    placement = broker_placement_find(broker->model, &wanted);
+    placement = broker_placement_find(broker->model, &wanted, NULL);
     reply = placement.host == NULL ? refused(&placement)
             : broker_change_create_for(broker, &wanted, placement.host, BROKER_CANARY, id)
                 ? begun(broker, pool, id)

@@ -162,12 +162,34 @@ drop_desktop(struct broker *broker, struct broker_desktop *desktop)
     return true;
 }
 
+/*
+ * A user's first desktop of a pool with user disks decides which host has hers: written in the same
+ * transaction, so that there are never two.
+ */
+static bool
+put_userdisk(struct broker *broker, const struct broker_pool *pool,
+             const struct store_session *session, const char *host, struct store_userdisk *ret_disk,
+             GError **error)
+{
+    memset(ret_disk, 0, sizeof(*ret_disk));
+    if (pool == NULL || pool->userdisk_mb == 0 || session->account[0] == '\0' ||
+        broker_model_home(broker->model, session->user, pool->name) != NULL) {
+        return true;
+    }
+    g_strlcpy(ret_disk->pool, pool->name, sizeof(ret_disk->pool));
+    g_strlcpy(ret_disk->user, session->user, sizeof(ret_disk->user));
+    g_strlcpy(ret_disk->host, host, sizeof(ret_disk->host));
+    ret_disk->created_ms = vd_wall_ms();
+    return store_userdisk_put(broker->store, ret_disk, error);
+}
+
 static bool
 assign(struct broker *broker, struct broker_session *session, struct broker_desktop *desktop)
 {
     const struct broker_pool *pool = broker_pools_find(broker->pools, desktop->row.pool);
     struct store_session row = session->row;
     struct store_desktop owned = desktop->row;
+    struct store_userdisk disk;
     GError *error = NULL;
     bool ok;
 
@@ -180,12 +202,18 @@ assign(struct broker *broker, struct broker_session *session, struct broker_desk
         return broker_store_failed(broker, error);
     }
     ok = store_session_put(broker->store, &row, &error) &&
-         store_desktop_put(broker->store, &owned, &error);
+         store_desktop_put(broker->store, &owned, &error) &&
+         put_userdisk(broker, pool, &row, owned.host, &disk, &error);
     if (!commit(broker, ok, &error)) {
         return false;
     }
     session->row = row;
     desktop->row = owned;
+    if (disk.host[0] != '\0') {
+        broker_model_add_userdisk(broker->model, &disk);
+        vd_notice(MODULE, "the disk of '%s' in pool '%s' is on host '%s'", disk.user, disk.pool,
+                  disk.host);
+    }
     vd_notice(MODULE, "desktop %s of pool '%s' is '%s's, session %s", row.desktop, row.pool,
               row.user, row.id);
     broker_audit(broker, "session-start", row.user, NULL, row.id, row.desktop);
@@ -248,15 +276,20 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
 }
 
 struct broker_session *
-broker_change_wait(struct broker *broker, const char *user, const char *pool)
+broker_change_wait(struct broker *broker, const char *user, const char *pool, const json_t *account)
 {
     struct store_session row = {.created_ms = vd_wall_ms()};
     struct broker_session *session;
+    char *text = account != NULL ? json_dumps(account, JSON_COMPACT) : NULL;
     GError *error = NULL;
 
     broker_id_new(row.id, sizeof(row.id), 's', SESSION_BYTES);
     g_strlcpy(row.user, user, sizeof(row.user));
     g_strlcpy(row.pool, pool, sizeof(row.pool));
+    if (text != NULL && strlen(text) < sizeof(row.account)) {
+        g_strlcpy(row.account, text, sizeof(row.account));
+    }
+    free(text);
     if (!store_session_put(broker->store, &row, &error)) {
         broker_store_failed(broker, error);
         return NULL;

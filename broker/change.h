@@ -9,14 +9,19 @@
  * call removes from the model are gone when it returns true.
  */
 
+#include <jansson.h>
+
 #include "broker/broker.h"
 
 /* Carries out one decision of broker_reconcile(). One about an object that is gone is skipped. */
 bool broker_change_apply(struct broker *broker, const struct broker_action *action);
 
-/* A session of user that waits for a desktop of pool. NULL on failure. */
-struct broker_session *broker_change_wait(struct broker *broker, const char *user,
-                                          const char *pool);
+/*
+ * A session of user that waits for a desktop of pool; account (NULL: the image's own) is whom the
+ * desktop signs in. NULL on failure.
+ */
+struct broker_session *broker_change_wait(struct broker *broker, const char *user, const char *pool,
+                                          const json_t *account);
 /* Has a desktop deleted; its disk goes into its host's trash when somebody had it. */
 bool broker_change_delete(struct broker *broker, struct broker_desktop *desktop, const char *text);
 
@@ -28,6 +33,11 @@ bool broker_change_create_for(struct broker *broker, const struct broker_pool *p
 /* A desktop of its user's own from an entry of host's trash; *ret_id is its id. */
 bool broker_change_restore(struct broker *broker, const struct broker_host *host,
                            const struct broker_trash *entry, char ret_id[STORE_ID_MAX + 1]);
+
+/* Has the host of a user's disk delete it, and takes note when it says that it did. */
+bool broker_change_delete_disk(struct broker *broker, struct store_userdisk *disk);
+void broker_change_disk_gone(struct broker *broker, const char *host, const char *user,
+                             const char *pool);
 
 /*
  * Ends a session: its clients are sent away with text, its desktop is wanted gone, or

@@ -109,6 +109,23 @@ add_keeping(json_t *json, const struct broker_model *model, const struct broker_
         json_boolean(session != NULL && broker_lastscreen_is_allowed(pools, session)));
 }
 
+/* Whom it signs in, and how large the disk is that she brings. */
+static void
+add_account(json_t *json, const struct broker_model *model, const struct broker_pools *pools,
+            const struct store_desktop *row)
+{
+    const struct broker_session *session = broker_model_session_on(model, row->id);
+    const struct broker_pool *pool = broker_pools_find(pools, row->pool);
+    json_t *account = session != NULL && session->row.account[0] != '\0'
+                          ? json_loads(session->row.account, 0, NULL)
+                          : NULL;
+
+    if (account != NULL && pool != NULL) {
+        json_object_set_new(account, "disk_mb", json_integer(pool->userdisk_mb));
+    }
+    json_object_set_new(json, "account", account != NULL ? account : json_null());
+}
+
 json_t *
 broker_desired(const struct broker_model *model, const struct broker_pools *pools, const char *host,
                const char *ca_pem, int64_t now_ms)
@@ -141,8 +158,27 @@ broker_desired(const struct broker_model *model, const struct broker_pools *pool
                                         : row->stopped ? "stopped"
                                                        : "running"));
         add_keeping(json, model, pools, row);
+        add_account(json, model, pools, row);
         json_object_set_new(json, "stream", stream_json(model, pools, desktop, ca_pem, now_ms));
         json_array_append_new(list, json);
+    }
+    return list;
+}
+
+json_t *
+broker_desired_no_disks(const struct broker_model *model, const char *host)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < model->userdisks->len; i++) {
+        const struct store_userdisk *disk =
+            &g_array_index(model->userdisks, struct store_userdisk, i);
+
+        if (disk->gone && strcmp(disk->host, host) == 0) {
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s}", "pool", disk->pool, "user", disk->user));
+        }
     }
     return list;
 }
@@ -183,7 +219,7 @@ observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop
     if (seen == NULL || seen->epoch != desktop->row.epoch) {
         desktop->state = BROKER_UNSEEN;
         desktop->stream[0] = '\0';
-        desktop->figures.known = false;
+        desktop->figures.known = desktop->signed_in = false;
         if (desktop->absent_ms == 0) {
             desktop->absent_ms = now_ms;
         }
@@ -193,6 +229,7 @@ observe_desktop(struct broker_desktop *desktop, const struct broker_seen_desktop
     desktop->state = seen->state;
     desktop->since_ms = seen->since_ms;
     desktop->promise_mb = seen->promise_mb;
+    desktop->signed_in = seen->signed_in;
     g_strlcpy(desktop->text, seen->text, sizeof(desktop->text));
     g_strlcpy(desktop->stream, seen->stream, sizeof(desktop->stream));
     desktop->figures = seen->figures;

@@ -17,6 +17,9 @@
 json_t *broker_desired(const struct broker_model *model, const struct broker_pools *pools,
                        const char *host, const char *ca_pem, int64_t now_ms);
 
+/* The disks that the host is to delete: [{"pool","user"}]. */
+json_t *broker_desired_no_disks(const struct broker_model *model, const char *host);
+
 /*
  * Puts a report into the model. Returns how many of the desktops in it are not known here; those
  * are left alone.

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/groups.h"
 
-#include <errno.h>
 #include <gio/gio.h>
-#include <grp.h>
-#include <pwd.h>
-#include <unistd.h>
 
+#include "broker/nss.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
 #define MODULE      "groups"
-#define MAX_GROUPS  1024
 #define MAX_CACHED  1024u
 #define MAX_WAITING 1024u
 #define CACHE_US    (INT64_C(10) * 1000 * 1000)
-#define BUFFER_SIZE (64u * 1024u)
-#define BUFFER_MAX  (8u * 1024u * 1024u) /* a group's entry lists all its members */
 
 struct membership {
-    GHashTable *names; /* groups by name; NULL: they cannot be read */
+    struct broker_nss *entry; /* NULL: it cannot be read */
     int64_t read_us;
 };
 
@@ -42,7 +36,7 @@ membership_free(gpointer data)
 {
     struct membership *membership = data;
 
-    g_clear_pointer(&membership->names, g_hash_table_unref);
+    broker_nss_free(membership->entry);
     g_free(membership);
 }
 
@@ -83,80 +77,15 @@ broker_groups_free(struct broker_groups *groups)
     }
 }
 
-/* The name of a group, for g_free(); NULL with 0 in *ret_error when there is none by that id. */
-static char *
-group_name(gid_t id, int *ret_error)
-{
-    size_t size = BUFFER_SIZE;
-    struct group group;
-    struct group *found = NULL;
-    char *name = NULL;
-
-    do {
-        char *buffer = g_malloc(size);
-
-        *ret_error = getgrgid_r(id, &group, buffer, size, &found);
-        if (*ret_error == 0 && found != NULL) {
-            name = g_strdup(group.gr_name);
-        }
-        g_free(buffer);
-        size *= 2;
-    } while (*ret_error == ERANGE && size <= BUFFER_MAX);
-    return name;
-}
-
-/* The primary group of a user that the system knows; a user that only PAM knows has none. */
-static gid_t
-primary_group(const char *user)
-{
-    char *buffer = g_malloc(BUFFER_SIZE);
-    struct passwd entry;
-    struct passwd *found = NULL;
-    gid_t primary = (gid_t)-1;
-
-    if (getpwnam_r(user, &entry, buffer, BUFFER_SIZE, &found) == 0 && found != NULL) {
-        primary = entry.pw_gid;
-    }
-    g_free(buffer);
-    return primary;
-}
-
-/* The set of names, or NULL when one cannot be read: a Deny may hang on it. */
-static GHashTable *
-read_names(const char *user)
-{
-    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    gid_t *ids = g_new(gid_t, MAX_GROUPS);
-    gid_t primary = primary_group(user);
-    int count = MAX_GROUPS;
-    bool good = getgrouplist(user, primary, ids, &count) >= 0;
-    int i;
-
-    for (i = 0; good && i < count; i++) {
-        int error = 0;
-        char *name = ids[i] == (gid_t)-1 ? NULL : group_name(ids[i], &error);
-
-        good = error == 0;
-        if (name != NULL) {
-            g_hash_table_add(names, name);
-        }
-    }
-    g_free(ids);
-    if (!good) {
-        g_clear_pointer(&names, g_hash_table_unref);
-    }
-    return names;
-}
-
 static void
 look_up(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    GHashTable *names = read_names(data);
+    struct broker_nss *entry = broker_nss_read(data);
 
     (void)source;
     (void)cancellable;
-    if (names != NULL) {
-        g_task_return_pointer(task, names, (GDestroyNotify)g_hash_table_unref);
+    if (entry != NULL) {
+        g_task_return_pointer(task, entry, (GDestroyNotify)broker_nss_free);
     } else {
         g_task_return_new_error(task, G_IO_ERROR, G_IO_ERROR_FAILED, "no groups");
     }
@@ -192,7 +121,7 @@ on_looked_up(GObject *source, GAsyncResult *result, gpointer user_data)
     struct broker_groups *groups = user_data;
     const char *user = g_task_get_task_data(G_TASK(result));
     GError *error = NULL;
-    GHashTable *names = g_task_propagate_pointer(G_TASK(result), &error);
+    struct broker_nss *entry = g_task_propagate_pointer(G_TASK(result), &error);
     struct membership *membership;
 
     (void)source;
@@ -208,7 +137,7 @@ on_looked_up(GObject *source, GAsyncResult *result, gpointer user_data)
         g_hash_table_remove_all(groups->users);
     }
     membership = g_new0(struct membership, 1);
-    membership->names = names;
+    membership->entry = entry;
     membership->read_us = vd_monotonic_us();
     g_hash_table_insert(groups->users, g_strdup(user), membership);
     g_hash_table_remove(groups->underway, user);
@@ -254,7 +183,7 @@ broker_groups_are_known(const struct broker_groups *groups, const char *user)
 {
     const struct membership *membership = find_fresh(groups, user);
 
-    return membership != NULL && membership->names != NULL;
+    return membership != NULL && membership->entry != NULL;
 }
 
 bool
@@ -262,6 +191,14 @@ broker_groups_member(const char *user, const char *group, void *user_data)
 {
     const struct membership *membership = find_fresh(user_data, user);
 
-    return membership != NULL && membership->names != NULL &&
-           g_hash_table_contains(membership->names, group);
+    return membership != NULL && membership->entry != NULL &&
+           g_hash_table_contains(membership->entry->groups, group);
+}
+
+const json_t *
+broker_groups_account(const struct broker_groups *groups, const char *user)
+{
+    const struct membership *membership = find_fresh(groups, user);
+
+    return membership != NULL && membership->entry != NULL ? membership->entry->account : NULL;
 }

@@ -10,6 +10,7 @@
  */
 
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 
 struct broker_groups;
@@ -27,6 +28,12 @@ void broker_groups_ask(struct broker_groups *groups, const char *user, broker_gr
                        void *user_data, GDestroyNotify destroy);
 
 bool broker_groups_are_known(const struct broker_groups *groups, const char *user);
+
+/*
+ * Who the user is in a desktop, as kvm/account.h wants it but for the disk; borrowed until the next
+ * call. NULL when the system does not know her as a person, or not now.
+ */
+const json_t *broker_groups_account(const struct broker_groups *groups, const char *user);
 
 /* A broker_member_fn; groups is a struct broker_groups. False for a user who is not known. */
 bool broker_groups_member(const char *user, const char *group, void *groups);

@@ -89,6 +89,7 @@ parse_desktop(const json_t *json, struct broker_seen_desktop *ret)
     if (!broker_json_int64(json, "since_ms", &ret->since_ms)) {
         ret->since_ms = 0;
     }
+    ret->signed_in = json_is_true(json_object_get(json, "signed_in"));
     if (json_object_get(json, "promise_mb") != NULL &&
         !broker_json_unsigned(json, "promise_mb", MAX_MEMORY_MB, &ret->promise_mb)) {
         return false;
@@ -244,6 +245,12 @@ broker_hostmsg_parse(const json_t *json, struct broker_hostmsg *ret_message, con
         ret_message->type = BROKER_HOSTMSG_PICTURE;
         ok = parse_picture(json, ret_message);
         *ret_why = "a malformed picture";
+    } else if (strcmp(type, "disk-gone") == 0) {
+        ret_message->type = BROKER_HOSTMSG_DISK_GONE;
+        ok = broker_json_text(json, "pool", ret_message->disk.pool,
+                              sizeof(ret_message->disk.pool)) &&
+             broker_json_text(json, "user", ret_message->disk.user, sizeof(ret_message->disk.user));
+        *ret_why = "a malformed word about a disk";
     } else {
         ret_message->type = BROKER_HOSTMSG_OTHER;
     }

@@ -26,7 +26,8 @@ enum broker_hostmsg_type {
     BROKER_HOSTMSG_JOIN,
     BROKER_HOSTMSG_RENEW,
     BROKER_HOSTMSG_PICTURE,
-    BROKER_HOSTMSG_OTHER, /* an unknown type: skipped */
+    BROKER_HOSTMSG_DISK_GONE, /* a user's disk was deleted */
+    BROKER_HOSTMSG_OTHER,     /* an unknown type: skipped */
 };
 
 struct broker_seen_desktop {
@@ -34,6 +35,7 @@ struct broker_seen_desktop {
     enum broker_state state;
     int64_t epoch;
     int64_t since_ms;
+    bool signed_in;      /* its user's own session is on the screen */
     unsigned promise_mb; /* memory that its host keeps for it; 0: all that it was given */
     char text[BROKER_TEXT_MAX + 1];
     char stream[STORE_ID_MAX + 1];
@@ -68,6 +70,10 @@ struct broker_hostmsg {
         uint8_t *data; /* owned: a JPEG that vdp_small_check() takes */
         size_t size;
     } picture;
+    struct {
+        char pool[STORE_NAME_MAX + 1];
+        char user[STORE_NAME_MAX + 1];
+    } disk;                               /* DISK_GONE */
     char csr[BROKER_HOSTMSG_MAX_CSR + 1]; /* JOIN and RENEW */
 };
 

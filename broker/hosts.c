@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/change.h"
 #include "broker/desired.h"
 #include "broker/hostmsg.h"
 #include "broker/lastscreen.h"
@@ -127,24 +128,26 @@ send_desired(struct peer *peer, bool repeat)
     struct broker *broker = peer->hosts->broker;
     json_t *list =
         broker_desired(broker->model, broker->pools, peer->name, broker->ca.cert_pem, vd_wall_ms());
-    char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
-    char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+    json_t *message = json_object();
+    char *digest;
+    char *text;
+
+    json_object_set_new(message, "type", json_string("desired"));
+    json_object_set_new(message, "desktops", list);
+    json_object_set_new(message, "no_disks", broker_desired_no_disks(broker->model, peer->name));
+    text = json_dumps(message, JSON_COMPACT | JSON_SORT_KEYS);
+    digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 
     if (repeat || peer->sent_digest == NULL || strcmp(peer->sent_digest, digest) != 0) {
-        json_t *message = json_object();
-
-        json_object_set_new(message, "type", json_string("desired"));
         json_object_set_new(message, "seq", json_integer((json_int_t)++peer->seq));
-        json_object_set(message, "desktops", list);
         send_json(peer, message);
-        json_decref(message);
         g_free(peer->sent_digest);
         peer->sent_digest = digest;
         digest = NULL;
     }
     g_free(digest);
     vd_secret_free(text);
-    json_decref(list);
+    json_decref(message);
 }
 
 static void
@@ -309,6 +312,11 @@ take_message(struct peer *peer, const struct broker_hostmsg *message)
     case BROKER_HOSTMSG_RENEW:
         if (peer->said_hello) {
             take_renew(peer, message);
+        }
+        return peer->said_hello;
+    case BROKER_HOSTMSG_DISK_GONE:
+        if (peer->said_hello) {
+            broker_change_disk_gone(broker, peer->name, message->disk.user, message->disk.pool);
         }
         return peer->said_hello;
     case BROKER_HOSTMSG_PICTURE:

@@ -72,6 +72,7 @@ broker_model_new(void)
     model->sessions = g_ptr_array_new_with_free_func(free_session);
     model->streams = g_ptr_array_new_with_free_func(free_stream);
     model->restraints = g_ptr_array_new_with_free_func(free_restraint);
+    model->userdisks = g_array_new(FALSE, TRUE, sizeof(struct store_userdisk));
     return model;
 }
 
@@ -86,20 +87,22 @@ broker_model_free(struct broker_model *model)
     g_ptr_array_unref(model->sessions);
     g_ptr_array_unref(model->streams);
     g_ptr_array_unref(model->restraints);
+    g_array_unref(model->userdisks);
     g_free(model);
 }
 
 static bool
 load_all(struct broker_model *model, struct store *store, int64_t now_ms, GError **error)
 {
-    GArray *rows[4] = {store_hosts_load(store, error)};
+    GArray *rows[5] = {store_hosts_load(store, error)};
     guint i;
     bool ok;
 
     rows[1] = rows[0] != NULL ? store_desktops_load(store, error) : NULL;
     rows[2] = rows[1] != NULL ? store_sessions_load(store, error) : NULL;
     rows[3] = rows[2] != NULL ? store_streams_load(store, error) : NULL;
-    ok = rows[3] != NULL;
+    rows[4] = rows[3] != NULL ? store_userdisks_load(store, error) : NULL;
+    ok = rows[4] != NULL;
     for (i = 0; ok && i < rows[0]->len; i++) {
         broker_model_add_host(model, &g_array_index(rows[0], struct store_host, i))->away_ms =
             now_ms;
@@ -113,6 +116,9 @@ load_all(struct broker_model *model, struct store *store, int64_t now_ms, GError
     }
     for (i = 0; ok && i < rows[3]->len; i++) {
         broker_model_add_stream(model, &g_array_index(rows[3], struct store_stream, i));
+    }
+    if (ok) {
+        g_array_append_vals(model->userdisks, rows[4]->data, rows[4]->len);
     }
     for (i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_clear_pointer(&rows[i], g_array_unref);
@@ -411,4 +417,45 @@ broker_state_name(enum broker_state state)
                                         "gone",   "failed",   "stopped", "unknown"};
 
     return names[state];
+}
+
+struct store_userdisk *
+broker_model_userdisk(const struct broker_model *model, const char *user, const char *pool)
+{
+    guint i;
+
+    for (i = 0; i < model->userdisks->len; i++) {
+        struct store_userdisk *disk = &g_array_index(model->userdisks, struct store_userdisk, i);
+
+        if (strcmp(disk->user, user) == 0 && strcmp(disk->pool, pool) == 0) {
+            return disk;
+        }
+    }
+    return NULL;
+}
+
+const char *
+broker_model_home(const struct broker_model *model, const char *user, const char *pool)
+{
+    const struct store_userdisk *disk = broker_model_userdisk(model, user, pool);
+
+    return disk != NULL ? disk->host : NULL;
+}
+
+void
+broker_model_add_userdisk(struct broker_model *model, const struct store_userdisk *row)
+{
+    g_array_append_vals(model->userdisks, row, 1);
+}
+
+void
+broker_model_remove_userdisk(struct broker_model *model, const char *user, const char *pool)
+{
+    const struct store_userdisk *disk = broker_model_userdisk(model, user, pool);
+
+    if (disk != NULL) {
+        g_array_remove_index(
+            model->userdisks,
+            (guint)(disk - (struct store_userdisk *)(void *)model->userdisks->data));
+    }
 }

@@ -91,6 +91,7 @@ struct broker_desktop {
     enum broker_state state;
     char text[BROKER_TEXT_MAX + 1];
     int64_t since_ms;
+    bool signed_in;                /* its user's own session is on its screen */
     unsigned promise_mb;           /* memory that its host keeps for it; 0: all of row.memory_mb */
     char stream[STORE_ID_MAX + 1]; /* what its streamer says */
     struct broker_figures figures; /* of that stream */
@@ -133,6 +134,7 @@ struct broker_model {
     GPtrArray *sessions;   /* struct broker_session *, oldest first */
     GPtrArray *streams;    /* struct broker_stream *, oldest first */
     GPtrArray *restraints; /* struct broker_restraint * */
+    GArray *userdisks;     /* struct store_userdisk */
 };
 
 struct broker_model *broker_model_new(void);
@@ -168,6 +170,13 @@ struct broker_session *broker_model_session_on(const struct broker_model *model,
 /* The desktop of a pool that is user's for good and that no session is on; NULL: none. */
 struct broker_desktop *broker_model_own(const struct broker_model *model, const char *user,
                                         const char *pool);
+/* The user's disk of a pool; NULL: she has none yet. */
+struct store_userdisk *broker_model_userdisk(const struct broker_model *model, const char *user,
+                                             const char *pool);
+/* The host that it is on, for good, or NULL. */
+const char *broker_model_home(const struct broker_model *model, const char *user, const char *pool);
+void broker_model_add_userdisk(struct broker_model *model, const struct store_userdisk *row);
+void broker_model_remove_userdisk(struct broker_model *model, const char *user, const char *pool);
 /* Since when the user of a connected session has touched nothing; 0: she has, or nobody knows. */
 int64_t broker_model_idle_since(const struct broker_model *model,
                                 const struct broker_session *session);

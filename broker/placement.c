@@ -126,7 +126,8 @@ broker_pool_revision(const struct broker_model *model, const struct broker_pool 
 }
 
 struct broker_placement
-broker_placement_find(const struct broker_model *model, const struct broker_pool *pool)
+broker_placement_find(const struct broker_model *model, const struct broker_pool *pool,
+                      const char *home)
 {
     struct broker_placement placement = {
         .revision = broker_pool_revision(model, pool),
@@ -139,6 +140,11 @@ broker_placement_find(const struct broker_model *model, const struct broker_pool
         struct load load = host_load(model, host);
         uint64_t left = memory_left(host, &load);
 
+        if (home != NULL && strcmp(host->row.name, home) != 0) {
+            refuse(placement.refusals, host, BROKER_RULE_HOME, "the user's disk is on host '%s'",
+                   home);
+            continue;
+        }
         if (!host_passes(host, pool, placement.revision, &load, placement.refusals)) {
             continue;
         }
@@ -162,7 +168,7 @@ const char *
 broker_rule_name(enum broker_rule rule)
 {
     static const char *const names[] = {"connected", "revoked", "drained", "accel",
-                                        "image",     "cpu",     "memory"};
+                                        "image",     "cpu",     "memory",  "home"};
 
     return names[rule];
 }

@@ -18,6 +18,7 @@ enum broker_rule {
     BROKER_RULE_IMAGE,
     BROKER_RULE_CPU,
     BROKER_RULE_MEMORY,
+    BROKER_RULE_HOME,
 };
 
 /* The first rule that a host failed. */
@@ -33,9 +34,12 @@ struct broker_placement {
     GArray *refusals; /* struct broker_refusal, for every host but the eligible ones */
 };
 
-/* Among the hosts that pass every rule the one with most memory left; ties by name. */
+/*
+ * home is the only host that will do, for the disk of whom it is for is there; NULL: any.
+ * Among the hosts that pass every rule the one with most memory left; ties by name.
+ */
 struct broker_placement broker_placement_find(const struct broker_model *model,
-                                              const struct broker_pool *pool);
+                                              const struct broker_pool *pool, const char *home);
 void broker_placement_clear(struct broker_placement *placement);
 
 /* "memory", for JSON and logs. */

@@ -23,6 +23,7 @@ enum value_type {
     VALUE_NUMBER,
     VALUE_REVISION,
     VALUE_MEMORY,
+    VALUE_SPACE, /* as memory, or "none", which is 0 */
     VALUE_DURATION,
     VALUE_LIMIT, /* a duration, or "never", which is 0 */
     VALUE_RATE,
@@ -47,6 +48,8 @@ static const char *const logoff_words[] = {"logoff", NULL};
 static const char *const accel_words[] = {"kvm", "any", NULL}; /* index is the value */
 
 static const char *const no_yes_words[] = {"no", "yes", NULL}; /* index is the value */
+
+static const char *const account_words[] = {"image", "user", NULL}; /* index is the value */
 
 static const char *const display_words[] = {"auto", "dbus", "spice", "qxl", NULL}; /* enum */
 
@@ -85,12 +88,14 @@ static const struct key keys[] = {
     {"Session", "InputIdle", VALUE_LIMIT, false, FIELD(input_idle_ms), 60000, 30 * DAY_MS, NULL,
      NULL},
     {"Session", "Absolute", VALUE_LIMIT, false, FIELD(absolute_ms), 60000, 30 * DAY_MS, NULL, NULL},
+    {"Session", "Account", VALUE_WORD, false, FIELD(accounts), 0, 0, account_words, NULL},
+    {"UserDisk", "Size", VALUE_SPACE, false, FIELD(userdisk_mb), 16, 16777216, NULL, NULL},
     {"Trash", "Keep", VALUE_LIMIT, false, FIELD(trash_ms), 60000, 30 * DAY_MS, NULL, NULL},
     {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},
 };
 
-static const char *const section_names[] = {"Pool",      "Image",   "Machine", "Display", "Spares",
-                                            "Placement", "Session", "Trash",   NULL};
+static const char *const section_names[] = {"Pool",      "Image",   "Machine",  "Display", "Spares",
+                                            "Placement", "Session", "UserDisk", "Trash",   NULL};
 
 struct parse {
     struct broker_pool *pool;
@@ -341,9 +346,13 @@ set_number(struct parse *parse, const struct key *key, const char *value, unsign
         *(int64_t *)((char *)parse->pool + key->offset) = 0;
         return;
     }
+    if (key->type == VALUE_SPACE && strcmp(value, "none") == 0) {
+        *(unsigned *)((char *)parse->pool + key->offset) = 0;
+        return;
+    }
     if (key->type == VALUE_RATE) {
         ok = broker_value_rate(value, &number, &time_ms, why);
-    } else if (key->type == VALUE_MEMORY) {
+    } else if (key->type == VALUE_MEMORY || key->type == VALUE_SPACE) {
         ok = broker_value_memory(value, key->min, key->max, &number, why);
     } else if (key->type == VALUE_DURATION || key->type == VALUE_LIMIT) {
         ok = broker_value_duration(value, key->min, key->max, &number, why);
@@ -354,6 +363,7 @@ set_number(struct parse *parse, const struct key *key, const char *value, unsign
         report(parse, line, "%s=%s: %s%s", key->name, value,
                key->type == VALUE_REVISION ? "'latest' or "
                : key->type == VALUE_LIMIT  ? "'never' or "
+               : key->type == VALUE_SPACE  ? "'none' or "
                                            : "",
                why);
     } else if (key->type == VALUE_RATE) {
@@ -419,6 +429,22 @@ on_error(void *user_data, unsigned line, const char *text)
     report(user_data, line, "%s", text);
 }
 
+/* A disk is one user's, in one desktop at a time. */
+static void
+check_userdisk(struct parse *parse, unsigned line)
+{
+    const struct broker_pool *pool = parse->pool;
+
+    if (pool->dedicated) {
+        report(parse, line,
+               "[UserDisk] is for Type=floating: a dedicated desktop keeps its own disk");
+    } else if (!pool->accounts) {
+        report(parse, line, "[UserDisk] needs Account=user in [Session]: whose home would it be?");
+    } else if (pool->max_per_user > 1) {
+        report(parse, line, "[UserDisk] needs MaxPerUser=1: the disk can be in one desktop only");
+    }
+}
+
 static void
 check_whole(struct parse *parse)
 {
@@ -433,6 +459,9 @@ check_whole(struct parse *parse)
             parse->pool->spares_running > parse->pool->max) {
             report(parse, parse->seen[i], "Running=%u is more than Max=%u",
                    parse->pool->spares_running, parse->pool->max);
+        }
+        if (parse->pool->userdisk_mb > 0 && keys[i].offset == FIELD(userdisk_mb)) {
+            check_userdisk(parse, parse->seen[i]);
         }
         if (parse->seen[i] != 0 && keys[i].offset == FIELD(clone) &&
             parse->pool->clone == BROKER_CLONE_FORK && !broker_pool_forks(parse->pool)) {
@@ -485,6 +514,11 @@ value_text(const struct broker_pool *pool, const struct key *key)
         return g_strdup(key->words[key->offset != NO_FIELD && *(const bool *)at ? 1 : 0]);
     case VALUE_CHOICE:
         return g_strdup(key->words[*(const unsigned *)at]);
+    case VALUE_SPACE:
+        if (*(const unsigned *)at == 0) {
+            return g_strdup("none");
+        }
+        return broker_value_memory_text(*(const unsigned *)at);
     case VALUE_MEMORY:
         return broker_value_memory_text(*(const unsigned *)at);
     case VALUE_LIMIT:

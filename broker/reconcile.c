@@ -242,21 +242,22 @@ is_waiting(const struct pass *pass, const struct broker_session *session,
            pass->now_ms - session->polled_ms < BROKER_WAIT_CURRENT_MS;
 }
 
-/* The first waiting session of the pool that has to get a spare. */
-static struct broker_session *
-next_waiting(struct pass *pass, const struct broker_pool *pool)
+/* It has to get a spare. */
+static bool
+wants_spare(const struct pass *pass, const struct broker_session *session,
+            const struct broker_pool *pool)
 {
-    guint i;
+    return is_waiting(pass, session, pool) &&
+           broker_model_own(pass->model, session->row.user, pool->name) == NULL;
+}
 
-    for (i = 0; i < pass->model->sessions->len; i++) {
-        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
-
-        if (is_waiting(pass, session, pool) &&
-            broker_model_own(pass->model, session->row.user, pool->name) == NULL) {
-            return session;
-        }
-    }
-    return NULL;
+/* The only host that will do for it, or NULL. */
+static const char *
+home_of(const struct pass *pass, const struct broker_session *session,
+        const struct broker_pool *pool)
+{
+    return pool->userdisk_mb == 0 ? NULL
+                                  : broker_model_home(pass->model, session->row.user, pool->name);
 }
 
 static void
@@ -300,9 +301,10 @@ give_own(struct pass *pass, const struct broker_pool *pool)
 
 enum spare { SPARE_CURRENT_READY, SPARE_CURRENT_ANY, SPARE_OUTDATED, SPARE_OUTDATED_READY };
 
-/* The newest spare of a kind for stopping, the oldest for giving away. */
+/* On home, or anywhere when it is NULL: the newest of a kind for stopping, the oldest for giving
+ * away. */
 static struct broker_desktop *
-find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind)
+find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind, const char *home)
 {
     unsigned revision = broker_pool_revision(pass->model, pool);
     struct broker_desktop *found = NULL;
@@ -315,6 +317,7 @@ find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind)
         bool ready = desktop->state == BROKER_READY && host != NULL && host->connected;
 
         if (strcmp(desktop->row.pool, pool->name) != 0 || desktop->row.gone ||
+            (home != NULL && strcmp(desktop->row.host, home) != 0) ||
             desktop->state == BROKER_UNKNOWN || host == NULL || host->row.drained ||
             host->row.revoked || desktop->row.owner[0] != '\0' ||
             broker_model_session_on(pass->model, desktop->row.id) != NULL) {
@@ -334,32 +337,58 @@ find_spare(struct pass *pass, const struct broker_pool *pool, enum spare kind)
     return found;
 }
 
-/* Gives a spare to the next in line; an older revision is better than waiting. */
+/*
+ * Gives a spare to the first in line that can take one; an older revision is better than waiting.
+ * One whose disk is on a host without a spare does not hold up those behind.
+ */
 static bool
 assign(struct pass *pass, const struct broker_pool *pool)
 {
-    struct broker_session *session = next_waiting(pass, pool);
-    struct broker_desktop *desktop;
+    guint i;
 
     if (give_own(pass, pool)) {
         return true;
     }
-    if (session == NULL) {
-        return false;
+    for (i = 0; i < pass->model->sessions->len; i++) {
+        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+        struct broker_desktop *desktop = NULL;
+
+        if (wants_spare(pass, session, pool)) {
+            const char *home = home_of(pass, session, pool);
+
+            desktop = find_spare(pass, pool, SPARE_CURRENT_READY, home);
+            if (desktop == NULL) {
+                desktop = find_spare(pass, pool, SPARE_OUTDATED_READY, home);
+            }
+        }
+        if (desktop != NULL) {
+            give(pass, session, desktop);
+            return true;
+        }
     }
-    desktop = find_spare(pass, pool, SPARE_CURRENT_READY);
-    if (desktop == NULL) {
-        desktop = find_spare(pass, pool, SPARE_OUTDATED_READY);
+    return false;
+}
+
+/* The host that somebody waits for a desktop on while no spare is there or on its way; NULL: none.
+ */
+static const char *
+wanted_home(struct pass *pass, const struct broker_pool *pool)
+{
+    guint i;
+
+    for (i = 0; i < pass->model->sessions->len; i++) {
+        const struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+        const char *home = wants_spare(pass, session, pool) ? home_of(pass, session, pool) : NULL;
+
+        if (home != NULL && find_spare(pass, pool, SPARE_CURRENT_ANY, home) == NULL) {
+            return home;
+        }
     }
-    if (desktop == NULL) {
-        return false;
-    }
-    give(pass, session, desktop);
-    return true;
+    return NULL;
 }
 
 static void
-create(struct pass *pass, const struct broker_pool *pool)
+create(struct pass *pass, const struct broker_pool *pool, const char *home)
 {
     const struct broker_restraint *restraint = broker_model_restraint(pass->model, pool->name);
     struct broker_placement placement;
@@ -368,7 +397,7 @@ create(struct pass *pass, const struct broker_pool *pool)
     if (pass->created || (restraint != NULL && restraint->until_ms > pass->now_ms)) {
         return;
     }
-    placement = broker_placement_find(pass->model, pool);
+    placement = broker_placement_find(pass->model, pool, home);
     if (placement.host != NULL) {
         action = add(pass, BROKER_CREATE, "");
         action->pool = pool;
@@ -388,25 +417,30 @@ judge_pool(struct pass *pass, const struct broker_pool *pool)
     unsigned target = MIN(count.waiting + broker_pool_spares(pool, pass->now_ms), room);
     unsigned spares = count.ready + count.starting;
     struct broker_desktop *extra = NULL;
+    const char *home;
     const char *text = "";
 
     if (assign(pass, pool)) {
         return; /* the counts are different now; the next pass sees them */
     }
-    if (count.outdated > 0 && (count.ready > 0 || target == 0 || count.total > pool->max ||
-                               (spares < target && count.total >= pool->max))) {
-        extra = find_spare(pass, pool, SPARE_OUTDATED);
+    home = wanted_home(pass, pool);
+    if (home != NULL && count.total >= pool->max && count.stopping == 0) {
+        extra = find_spare(pass, pool, SPARE_CURRENT_ANY, NULL);
+        text = "somebody whose disk is on another host waits";
+    } else if (count.outdated > 0 && (count.ready > 0 || target == 0 || count.total > pool->max ||
+                                      (spares < target && count.total >= pool->max))) {
+        extra = find_spare(pass, pool, SPARE_OUTDATED, NULL);
         text = "a newer revision or another machine is wanted";
     } else if (spares > target) {
-        extra = find_spare(pass, pool, SPARE_CURRENT_ANY);
+        extra = find_spare(pass, pool, SPARE_CURRENT_ANY, NULL);
         text = "more spares than wanted";
     }
     /* With no room to start a new one beside it, one old spare goes at a time. */
     if (extra != NULL && (count.ready > 0 || count.stopping == 0 || target == 0)) {
         stop_desktop(pass, extra, BROKER_STOP, text);
     }
-    if (spares < target && count.total < pool->max) {
-        create(pass, pool);
+    if ((spares < target || home != NULL) && count.total < pool->max) {
+        create(pass, pool, home);
     }
 }
 

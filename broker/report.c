@@ -5,7 +5,9 @@
 
 #include "broker/answer.h"
 #include "broker/gateways.h"
+#include "broker/groups.h"
 #include "broker/jsonget.h"
+#include "broker/nss.h"
 #include "broker/placement.h"
 #include "broker/reconcile.h"
 #include "broker/session.h"
@@ -35,7 +37,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     char text[TEXT_SIZE] = "";
     json_t *json = json_object();
 
-    broker_session_outlook(broker, pool, text, sizeof(text));
+    broker_session_outlook(broker, pool, NULL, text, sizeof(text));
     set_text(json, "name", pool->name);
     set_text(json, "description", pool->description);
     set_text(json, "image", pool->image);
@@ -314,9 +316,11 @@ is_refused(const struct broker_placement *placement, const struct broker_host *h
 }
 
 static json_t *
-placement_json(struct broker *broker, const struct broker_pool *pool)
+placement_json(struct broker *broker, const struct broker_pool *pool, const char *user)
 {
-    struct broker_placement placement = broker_placement_find(broker->model, pool);
+    struct broker_placement placement = broker_placement_find(
+        broker->model, pool,
+        pool->userdisk_mb > 0 ? broker_model_home(broker->model, user, pool->name) : NULL);
     json_t *list = json_array();
     guint i;
 
@@ -372,7 +376,15 @@ broker_report_why(struct broker *broker, const char *user, const char *pool_name
     }
     count = broker_pool_count(broker->model, pool, vd_wall_ms());
     access = broker_may_use(broker, pool, user);
-    outlook = broker_session_outlook(broker, pool, text, sizeof(text));
+    if (access.allowed && pool->accounts && broker_groups_account(broker->groups, user) == NULL) {
+        access.allowed = false;
+        g_snprintf(
+            access.text, sizeof(access.text),
+            "Account=user, and the broker's system (NSS) knows nobody of that name with a uid "
+            "of %d or more",
+            BROKER_NSS_MIN_ID);
+    }
+    outlook = broker_session_outlook(broker, pool, user, text, sizeof(text));
     own = count_own(broker->model, user, pool->name);
     ok = access.allowed &&
          (own > 0 || outlook == BROKER_OUTLOOK_READY || outlook == BROKER_OUTLOOK_STARTING);
@@ -399,7 +411,7 @@ broker_report_why(struct broker *broker, const char *user, const char *pool_name
     set_unsigned(part, "own", own);
     set_text(part, "text", text);
     json_object_set_new(json, "limits", part);
-    json_object_set_new(json, "hosts", placement_json(broker, pool));
+    json_object_set_new(json, "hosts", placement_json(broker, pool, user));
     return json;
 }
 

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "broker/api.h"
+#include "broker/canary.h"
 #include "broker/change.h"
+#include "broker/groups.h"
 #include "broker/hosts.h"
 #include "broker/jsonget.h"
 #include "broker/lastscreen.h"
@@ -53,15 +55,28 @@ placement_text(const struct broker_placement *placement, char *ret_text, size_t 
 }
 
 enum broker_outlook
-broker_session_outlook(struct broker *broker, const struct broker_pool *pool, char *ret_text,
-                       size_t size)
+broker_session_outlook(struct broker *broker, const struct broker_pool *pool, const char *user,
+                       char *ret_text, size_t size)
 {
     struct broker_pool_count count = broker_pool_count(broker->model, pool, vd_wall_ms());
     const struct broker_restraint *restraint = broker_model_restraint(broker->model, pool->name);
+    const struct store_userdisk *disk = user != NULL && pool->userdisk_mb > 0
+                                            ? broker_model_userdisk(broker->model, user, pool->name)
+                                            : NULL;
+    const char *home = disk != NULL ? disk->host : NULL;
+    const struct broker_host *host = home != NULL ? broker_model_host(broker->model, home) : NULL;
     struct broker_placement placement;
     enum broker_outlook outlook = BROKER_OUTLOOK_STARTING;
 
     ret_text[0] = '\0';
+    if (home != NULL && (host == NULL || !host->connected)) {
+        g_snprintf(ret_text, size, "Your files are on the host %s, which is not connected.", home);
+        return BROKER_OUTLOOK_UNAVAILABLE;
+    }
+    if (disk != NULL && disk->gone) {
+        g_strlcpy(ret_text, "Your files of this pool are being deleted.", size);
+        return BROKER_OUTLOOK_UNAVAILABLE;
+    }
     if (count.waiting == 0 && count.ready > 0) {
         return BROKER_OUTLOOK_READY;
     }
@@ -78,7 +93,7 @@ broker_session_outlook(struct broker *broker, const struct broker_pool *pool, ch
         g_snprintf(ret_text, size, "The desktops of this pool fail to start: %s.", restraint->text);
         return BROKER_OUTLOOK_UNAVAILABLE;
     }
-    placement = broker_placement_find(broker->model, pool);
+    placement = broker_placement_find(broker->model, pool, home);
     if (placement.host == NULL) {
         placement_text(&placement, ret_text, size);
         outlook = BROKER_OUTLOOK_UNAVAILABLE;
@@ -107,7 +122,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool, const char *use
     } else if (!running && broker_model_own(broker->model, user, pool->name) != NULL) {
         state = "ready";
     } else if (!running) {
-        state = states[broker_session_outlook(broker, pool, text, sizeof(text))];
+        state = states[broker_session_outlook(broker, pool, user, text, sizeof(text))];
     }
     json_object_set_new(json, "name", json_string(pool->name));
     json_object_set_new(json, "description", broker_json_string(pool->description));
@@ -192,6 +207,12 @@ answer_ready(struct broker *broker, struct broker_session *session, struct broke
         answer_waiting(session, 0, "Your desktop is not ready yet.", reply);
         return;
     }
+    if (session->row.account[0] != '\0' && !desktop->signed_in) {
+        answer_waiting(session, 0,
+                       desktop->text[0] != '\0' ? desktop->text : "Your session is being opened.",
+                       reply);
+        return;
+    }
     if (broker_reply_uplink_url(reply)[0] == '\0' ||
         broker_change_stream(broker, session, broker_reply_gateway(reply),
                              broker_reply_uplink_url(reply), ticket) == NULL) {
@@ -215,9 +236,18 @@ static struct broker_session *
 begin_session(struct broker *broker, const struct broker_pool *pool, const char *user, unsigned own,
               struct broker_reply *reply)
 {
+    const json_t *account = pool->accounts && !broker_canary_is(user)
+                                ? broker_groups_account(broker->groups, user)
+                                : NULL;
     char text[TEXT_SIZE];
     struct broker_session *session;
 
+    if (pool->accounts && account == NULL && !broker_canary_is(user)) {
+        broker_reply_error(reply, 403, "no-account",
+                           "This pool opens your own account, and the system does not know it. "
+                           "Please ask your administrator.");
+        return NULL;
+    }
     if (own >= pool->max_per_user) {
         g_snprintf(text, sizeof(text),
                    "You have %u of the %u desktops of this pool that one "
@@ -228,7 +258,7 @@ begin_session(struct broker *broker, const struct broker_pool *pool, const char 
     }
     switch (broker_model_own(broker->model, user, pool->name) != NULL
                 ? BROKER_OUTLOOK_STARTING
-                : broker_session_outlook(broker, pool, text, sizeof(text))) {
+                : broker_session_outlook(broker, pool, user, text, sizeof(text))) {
     case BROKER_OUTLOOK_FULL:
         broker_reply_error(reply, 409, "full", text);
         return NULL;
@@ -240,7 +270,7 @@ begin_session(struct broker *broker, const struct broker_pool *pool, const char 
         break;
     }
     session = broker->model->sessions->len < BROKER_MAX_WAITING + broker->model->desktops->len
-                  ? broker_change_wait(broker, user, pool->name)
+                  ? broker_change_wait(broker, user, pool->name, account)
                   : NULL;
     if (session == NULL) {
         broker_reply_error(reply, 503, "unavailable", "The system cannot start a session now.");

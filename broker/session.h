@@ -27,10 +27,10 @@ enum broker_outlook {
 };
 
 /*
- * What a further session of the pool could expect; text (size bytes) becomes the reason, "" when
- * ready.
+ * What a further session of the pool could expect, of user or (NULL) of anybody; text (size bytes)
+ * becomes the reason, "" when ready.
  */
 enum broker_outlook broker_session_outlook(struct broker *broker, const struct broker_pool *pool,
-                                           char *ret_text, size_t size);
+                                           const char *user, char *ret_text, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hostd/desktops.h"
+#include "hostd/desktops-private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,35 +16,6 @@
 #define MAX_SLOT 65535
 /* A start keeps a processor busy: more at once only make all of them late. */
 #define STARTS_PER_CPU 2
-#define MAX_STATM      256u
-
-struct desktop {
-    struct hostd_desktops *owner;
-    char *id;
-    struct kvm_machine *machine; /* NULL: never seen here, and already wanted gone */
-    struct hostd_streamer *streamer;
-    json_t *stream;      /* what the broker wants streamed, JSON null for nothing; NULL: unheard */
-    bool picture;        /* and whether it wants to see the screen when that ends */
-    json_t *last_wanted; /* for a desktop without a machine: what the order said */
-    bool waiting;        /* without a machine, but it will have one */
-    bool noted;          /* whether it could be forked was told to its template */
-    bool wanted;         /* named by the list that is being applied */
-    bool refused_epoch;  /* a lower epoch was refused and that was said */
-};
-
-struct hostd_desktops {
-    const struct kvm_environment *environment;
-    struct hostd_images *images;
-    struct hostd_templates *templates;
-    const struct hostd_desktops_events *events;
-    void *user_data;
-    GHashTable *all; /* id -> struct desktop, owned */
-    json_t *list;    /* the last one that was applied, or NULL */
-    bool waiting;    /* something of it has to wait */
-    guint again;
-    unsigned max_starting;
-    enum kvm_room room;
-};
 
 static void
 desktop_free(gpointer data)
@@ -383,12 +354,13 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
         remember_stream(desktop, NULL, false);
         kvm_machine_stop(desktop->machine, want->polite, want->stopped);
         match_streamer(desktop);
-    } else if (anew) {
-        start_anew(desktops, desktop, &want->order);
-        remember_stream(desktop, want->stream, want->picture);
-    } else {
-        remember_stream(desktop, want->stream, want->picture);
+        return;
     }
+    if (anew) {
+        start_anew(desktops, desktop, &want->order);
+    }
+    remember_stream(desktop, want->stream, want->picture);
+    kvm_machine_sign_in(desktop->machine, want->account);
 }
 
 static void
@@ -418,6 +390,7 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
     } else if (!want.gone && !want.stopped) {
         start_desktop(desktops, desktop, &want.order);
         remember_stream(desktop, want.stream, want.picture);
+        kvm_machine_sign_in(desktop->machine, want.account);
     } else if (desktop->last_wanted == NULL || desktop->waiting) {
         desktop->waiting = false;
         json_decref(desktop->last_wanted);
@@ -530,94 +503,4 @@ hostd_desktops_are_settled(const struct hostd_desktops *desktops)
         }
     }
     return true;
-}
-
-static json_t *
-report_machine(const struct desktop *desktop)
-{
-    const struct kvm_record *record = kvm_machine_record(desktop->machine);
-    const char *text = kvm_machine_text(desktop->machine);
-
-    return json_pack(
-        "{s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:s, s:i, s:o}", "id", desktop->id, "pool",
-        record->pool == NULL ? "" : record->pool, "image",
-        record->image == NULL ? "" : record->image, "revision", (int)record->revision, "epoch",
-        (json_int_t)record->epoch, "state", kvm_state_name(kvm_machine_state(desktop->machine)),
-        "text", g_utf8_validate(text, -1, NULL) ? text : "", "since_ms",
-        (json_int_t)record->since_ms, "accel", kvm_accel_name(record->accel), "promise_mb",
-        (int)hostd_footprint_promise_mb(record->memory_mb, record->forked), "stream",
-        desktop->streamer != NULL ? hostd_streamer_report(desktop->streamer) : json_null());
-}
-
-static unsigned
-waiting_promise_mb(const struct desktop *desktop)
-{
-    json_int_t memory_mb = json_integer_value(json_object_get(desktop->last_wanted, "memory_mb"));
-    const char *clone = json_string_value(json_object_get(desktop->last_wanted, "clone"));
-
-    return hostd_footprint_promise_mb((unsigned)memory_mb, g_strcmp0(clone, "fork") == 0);
-}
-
-/* One that was never here is as good as gone, but not if it should have a disk here. */
-static const char *
-unseen_state(const struct desktop *desktop)
-{
-    const char *wanted = json_string_value(json_object_get(desktop->last_wanted, "state"));
-
-    return desktop->waiting ? "starting" : g_strcmp0(wanted, "gone") == 0 ? "gone" : "unknown";
-}
-
-static json_t *
-report_unseen(const struct desktop *desktop)
-{
-    const json_t *order = desktop->last_wanted;
-
-    return json_pack(
-        "{s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:i, s:s, s:i, s:n}", "id", desktop->id, "pool",
-        json_object_get(order, "pool"), "image", json_object_get(order, "image"), "revision",
-        json_object_get(order, "revision"), "epoch", json_object_get(order, "epoch"), "state",
-        unseen_state(desktop), "text", desktop->waiting ? "waits for its turn" : "", "since_ms", 0,
-        "accel", "tcg", "promise_mb", desktop->waiting ? (int)waiting_promise_mb(desktop) : 0,
-        "stream");
-}
-
-json_t *
-hostd_desktops_report(const struct hostd_desktops *desktops)
-{
-    json_t *all = json_array();
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, desktops->all);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const struct desktop *desktop = value;
-        json_t *report =
-            desktop->machine != NULL ? report_machine(desktop) : report_unseen(desktop);
-
-        g_assert(report != NULL);
-        json_array_append_new(all, report);
-    }
-    return all;
-}
-
-unsigned
-hostd_desktops_promised_mb(const struct hostd_desktops *desktops)
-{
-    GHashTableIter iter;
-    gpointer value;
-    unsigned promised = 0;
-
-    g_hash_table_iter_init(&iter, desktops->all);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const struct desktop *desktop = value;
-        const struct kvm_record *record =
-            desktop->machine == NULL ? NULL : kvm_machine_record(desktop->machine);
-
-        if (record != NULL) {
-            promised += hostd_footprint_untouched_mb(record);
-        } else if (desktop->waiting) {
-            promised += waiting_promise_mb(desktop);
-        }
-    }
-    return promised;
 }

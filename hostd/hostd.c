@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hostd/hostd.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "hostd/desktops.h"
 #include "hostd/images.h"
+#include "hostd/kvm/userdisk.h"
 #include "hostd/report.h"
 #include "hostd/templates.h"
 #include "hostd/trash.h"
@@ -25,13 +27,14 @@
 struct hostd {
     struct kvm_environment environment;
     const struct kvm_probe *probe;
-    char *state, *desktops_folder, *trash_folder, *boot_id, *disk_tool;
+    char *state, *desktops_folder, *trash_folder, *userdisks_folder, *boot_id, *disk_tool;
     struct hostd_images *images;
     struct hostd_templates *templates;
     struct hostd_desktops *desktops;
     struct hostd_uplink *uplink;
     uint64_t seq;
     int64_t started_us;
+    json_t *no_disks; /* that the broker wants deleted, or NULL */
     unsigned ticks;
     guint report, tend, apply;
 };
@@ -114,6 +117,29 @@ on_template_changed(void *user_data)
     }
 }
 
+/* Until the broker has heard it; one that a machine still has goes at a later try. */
+static void
+delete_disks(struct hostd *hostd)
+{
+    size_t i;
+
+    for (i = 0; i < json_array_size(hostd->no_disks); i++) {
+        const json_t *disk = json_array_get(hostd->no_disks, i);
+        const char *pool = json_string_value(json_object_get(disk, "pool"));
+        const char *user = json_string_value(json_object_get(disk, "user"));
+        int result = pool == NULL || user == NULL
+                         ? -EINVAL
+                         : kvm_userdisk_remove(hostd->userdisks_folder, pool, user);
+
+        if (result == 0) {
+            hostd_uplink_send(hostd->uplink, json_pack("{s:s, s:s, s:s}", "type", "disk-gone",
+                                                       "pool", pool, "user", user));
+        } else {
+            vd_warning("hostd", "cannot delete a user's disk, trying again: %s", strerror(-result));
+        }
+    }
+}
+
 static gboolean
 on_tend(gpointer user_data)
 {
@@ -127,6 +153,7 @@ on_tend(gpointer user_data)
     }
     if (hostd->ticks % REPORT_EVERY == 0) {
         hostd_trash_reap(hostd->trash_folder);
+        delete_disks(hostd);
         on_changed(hostd);
     }
     return G_SOURCE_CONTINUE;
@@ -150,6 +177,9 @@ on_message(struct hostd_uplink *uplink G_GNUC_UNUSED, json_t *message, void *use
     json_t *wanted = json_object_get(message, "desktops");
 
     if (g_strcmp0(type, "desired") == 0 && json_is_array(wanted)) {
+        json_decref(hostd->no_disks);
+        hostd->no_disks = json_incref(json_object_get(message, "no_disks"));
+        delete_disks(hostd);
         hostd_desktops_apply(hostd->desktops, wanted);
     } else if (g_strcmp0(type, "empty") == 0) {
         hostd_trash_empty(hostd->trash_folder, json_object_get(message, "ids"));
@@ -206,6 +236,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
     hostd->state = g_strdup(options->state);
     hostd->desktops_folder = g_build_filename(options->state, "desktops", NULL);
     hostd->trash_folder = g_build_filename(options->state, "trash", NULL);
+    hostd->userdisks_folder = g_build_filename(options->state, "userdisks", NULL);
     hostd->boot_id = hostd_report_boot_id();
     hostd->disk_tool = find_disk_tool(options->engine);
     hostd->environment = (struct kvm_environment){
@@ -214,6 +245,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
         .desktops = hostd->desktops_folder,
         .images = options->images,
         .trash = hostd->trash_folder,
+        .userdisks = hostd->userdisks_folder,
         .boot_id = hostd->boot_id,
         .accel = probe->kind,
         .accel_text = probe->text,
@@ -258,6 +290,8 @@ hostd_free(struct hostd *hostd)
     g_free(hostd->state);
     g_free(hostd->desktops_folder);
     g_free(hostd->trash_folder);
+    g_free(hostd->userdisks_folder);
+    json_decref(hostd->no_disks);
     g_free(hostd->boot_id);
     g_free(hostd->disk_tool);
     g_free(hostd);

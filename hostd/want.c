@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hostd/kvm/account.h"
 #include "hostd/kvm/spec.h"
 
 #define MAX_SLOT   65535
@@ -47,13 +48,18 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
     want.order.want_kvm = strcmp(accel, "any") != 0;
     want.fork = g_strcmp0(json_string_value(json_object_get(entry, "clone")), "fork") == 0;
     want.picture = json_is_true(json_object_get(entry, "picture"));
+    want.account = json_object_get(entry, "account");
     want.gone = strcmp(state, "gone") == 0;
     want.stopped = strcmp(state, "stopped") == 0;
     want.order.user = json_string_value(json_object_get(entry, "user"));
     want.order.kept = json_is_true(json_object_get(entry, "kept"));
     want.order.keep_ms = MAX(json_integer_value(json_object_get(entry, "keep_ms")), 0);
     want.order.origin = json_string_value(json_object_get(entry, "origin"));
-    if ((want.order.user != NULL && strlen(want.order.user) > MAX_USER) ||
+    if (json_is_null(want.account)) {
+        want.account = NULL;
+    }
+    if ((want.account != NULL && !kvm_account_is_good(want.account)) ||
+        (want.order.user != NULL && strlen(want.order.user) > MAX_USER) ||
         (want.order.origin != NULL && !kvm_spec_name_is_good(want.order.origin))) {
         return false;
     }

@@ -16,7 +16,8 @@ struct hostd_want {
     bool stopped; /* switched off, its disk kept */
     bool fork;    /* a copy of a template, where that can be had */
     const json_t *stream;
-    bool picture; /* the broker wants to see the screen that a client leaves */
+    const json_t *account; /* who is to be signed in, good as kvm/account.h says; NULL: nobody */
+    bool picture;          /* the broker wants to see the screen that a client leaves */
 };
 
 /* False when a field is missing or out of range. */

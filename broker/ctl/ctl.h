@@ -31,6 +31,7 @@ int ctl_verb_why(const struct ctl *ctl, char **words);
 int ctl_verb_host(const struct ctl *ctl, char **words);
 int ctl_verb_session(const struct ctl *ctl, char **words);
 int ctl_verb_desktop(const struct ctl *ctl, char **words);
+int ctl_verb_disk(const struct ctl *ctl, char **words);
 int ctl_verb_trash(const struct ctl *ctl, char **words);
 int ctl_verb_reload(const struct ctl *ctl, char **words);
 int ctl_verb_plan(const struct ctl *ctl, char **words);

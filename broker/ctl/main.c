@@ -58,7 +58,8 @@ static const struct vd_program program = {
         "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
         "  session list|show ID|tell ID TEXT|end ID\n"
         "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
-        "  trash list|restore ID|empty [ID]   what was deleted and can still be had back",
+        "  trash list|restore ID|empty [ID]   what was deleted and can still be had back\n"
+        "  disk list|delete POOL USER   users' own disks",
     .usage = "[OPTION...] VERB ...",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
@@ -72,7 +73,7 @@ static const struct {
     {"plan", ctl_verb_plan},     {"diff", ctl_verb_diff},       {"apply", ctl_verb_apply},
     {"cat", ctl_verb_cat},       {"why", ctl_verb_why},         {"image", ctl_verb_image},
     {"host", ctl_verb_host},     {"session", ctl_verb_session}, {"desktop", ctl_verb_desktop},
-    {"trash", ctl_verb_trash},   {"audit", ctl_verb_audit},
+    {"disk", ctl_verb_disk},     {"trash", ctl_verb_trash},     {"audit", ctl_verb_audit},
 };
 
 static int

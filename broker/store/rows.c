@@ -126,14 +126,15 @@ read_session(sqlite3_stmt *statement, void *ret_row)
     store_column(statement, 3, row->desktop, sizeof(row->desktop));
     row->created_ms = sqlite3_column_int64(statement, 4);
     row->disconnected_ms = sqlite3_column_int64(statement, 5);
+    store_column(statement, 6, row->account, sizeof(row->account));
 }
 
 GArray *
 store_sessions_load(struct store *store, GError **error)
 {
     return load(store,
-                "SELECT id, user, pool, desktop, created_ms, disconnected_ms FROM sessions"
-                " ORDER BY created_ms, id",
+                "SELECT id, user, pool, desktop, created_ms, disconnected_ms, account"
+                " FROM sessions ORDER BY created_ms, id",
                 sizeof(struct store_session), read_session, error);
 }
 
@@ -142,12 +143,12 @@ store_session_put(struct store *store, const struct store_session *session, GErr
 {
     sqlite3_stmt *statement = store_statement(
         store, error,
-        "INSERT INTO sessions(id, user, pool, desktop, created_ms, disconnected_ms)"
-        " VALUES(?1,?2,?3,?4,?5,?6)"
+        "INSERT INTO sessions(id, user, pool, desktop, created_ms, disconnected_ms, account)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7)"
         " ON CONFLICT(id) DO UPDATE SET user=?2, pool=?3, desktop=?4, created_ms=?5,"
-        " disconnected_ms=?6",
-        "sssSii", session->id, session->user, session->pool, session->desktop, session->created_ms,
-        session->disconnected_ms);
+        " disconnected_ms=?6, account=?7",
+        "sssSiis", session->id, session->user, session->pool, session->desktop, session->created_ms,
+        session->disconnected_ms, session->account);
 
     return store_finish(store, statement, error);
 }
@@ -202,4 +203,47 @@ store_stream_remove(struct store *store, const char *id, GError **error)
 {
     return store_finish(
         store, store_statement(store, error, "DELETE FROM streams WHERE id=?1", "s", id), error);
+}
+
+static void
+read_userdisk(sqlite3_stmt *statement, void *ret_row)
+{
+    struct store_userdisk *row = ret_row;
+
+    store_column(statement, 0, row->pool, sizeof(row->pool));
+    store_column(statement, 1, row->user, sizeof(row->user));
+    store_column(statement, 2, row->host, sizeof(row->host));
+    row->gone = sqlite3_column_int(statement, 3) != 0;
+    row->created_ms = sqlite3_column_int64(statement, 4);
+}
+
+GArray *
+store_userdisks_load(struct store *store, GError **error)
+{
+    return load(store,
+                "SELECT pool, user, host, gone, created_ms FROM userdisks ORDER BY pool, user",
+                sizeof(struct store_userdisk), read_userdisk, error);
+}
+
+bool
+store_userdisk_put(struct store *store, const struct store_userdisk *disk, GError **error)
+{
+    sqlite3_stmt *statement = store_statement(
+        store, error,
+        "INSERT INTO userdisks(pool, user, host, gone, created_ms)"
+        " VALUES(?1,?2,?3,?4,?5)"
+        " ON CONFLICT(pool, user) DO UPDATE SET host=?3, gone=?4, created_ms=?5",
+        "sssii", disk->pool, disk->user, disk->host, (int64_t)disk->gone, disk->created_ms);
+
+    return store_finish(store, statement, error);
+}
+
+bool
+store_userdisk_remove(struct store *store, const char *pool, const char *user, GError **error)
+{
+    return store_finish(store,
+                        store_statement(store, error,
+                                        "DELETE FROM userdisks WHERE pool=?1 AND user=?2", "ss",
+                                        pool, user),
+                        error);
 }

@@ -45,6 +45,11 @@ static const char *const store_schema_steps[] = {
     "ALTER TABLE desktops ADD COLUMN owner TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE desktops ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE desktops ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE sessions ADD COLUMN account TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE userdisks(pool TEXT NOT NULL, user TEXT NOT NULL,"
+    " host TEXT NOT NULL REFERENCES hosts(name), gone INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(pool, user)) STRICT, WITHOUT ROWID;",
 };
 
 #define STORE_SCHEMA_VERSION ((int)(sizeof(store_schema_steps) / sizeof(store_schema_steps[0])))

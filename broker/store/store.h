@@ -19,6 +19,8 @@
 #define STORE_URL_MAX  256u /* bytes */
 #define STORE_TEXT_MAX 256u /* bytes of an audit text that are kept */
 
+#define STORE_ACCOUNT_MAX 4000u /* bytes of an account as JSON */
+
 #define STORE_MAX_THROTTLE 65536u /* rows; the oldest go first */
 #define STORE_MAX_AUDIT    200000u
 
@@ -62,7 +64,17 @@ struct store_session {
     char pool[STORE_NAME_MAX + 1];
     char desktop[STORE_ID_MAX + 1]; /* "" while it waits for one */
     int64_t created_ms;
-    int64_t disconnected_ms; /* since when no client shows it; 0 while one does */
+    int64_t disconnected_ms;             /* since when no client shows it; 0 while one does */
+    char account[STORE_ACCOUNT_MAX + 1]; /* whom the desktop signs in, as JSON; "": nobody */
+};
+
+/* Where the disk of a user in a pool is; there is one of it, and it stays there. */
+struct store_userdisk {
+    char pool[STORE_NAME_MAX + 1];
+    char user[STORE_NAME_MAX + 1];
+    char host[STORE_NAME_MAX + 1];
+    bool gone; /* wanted state: its host deletes it, and then the row goes */
+    int64_t created_ms;
 };
 
 struct store_stream {
@@ -118,17 +130,20 @@ GArray *store_hosts_load(struct store *store, GError **error);
 GArray *store_desktops_load(struct store *store, GError **error);
 GArray *store_sessions_load(struct store *store, GError **error);
 GArray *store_streams_load(struct store *store, GError **error);
+GArray *store_userdisks_load(struct store *store, GError **error);
 
 /* Insert, or update the row with the same id. */
 bool store_host_put(struct store *store, const struct store_host *host, GError **error);
 bool store_desktop_put(struct store *store, const struct store_desktop *desktop, GError **error);
 bool store_session_put(struct store *store, const struct store_session *session, GError **error);
 bool store_stream_put(struct store *store, const struct store_stream *stream, GError **error);
+bool store_userdisk_put(struct store *store, const struct store_userdisk *disk, GError **error);
 
 /* Removing what is not there succeeds. A session takes its streams and tickets along. */
 bool store_desktop_remove(struct store *store, const char *id, GError **error);
 bool store_session_remove(struct store *store, const char *id, GError **error);
 bool store_stream_remove(struct store *store, const char *id, GError **error);
+bool store_userdisk_remove(struct store *store, const char *pool, const char *user, GError **error);
 
 /* One-time permission for a host of this name to join. */
 bool store_join_token_put(struct store *store, const char *token, const char *host,

@@ -4,7 +4,8 @@
  * vedette-agent: the host's ear inside a desktop. As a system service it speaks on the agent's port
  * and says ready when the session has left its mark in /run/vedette; with --session, started by
  * that session, it keeps the display at the size that the host asks for and writes the host's text.
- * In a fork it makes the guest somebody of its own.
+ * In a fork it makes the guest somebody of its own; when a user comes it has the image's own
+ * program open her session.
  */
 
 #include <errno.h>
@@ -25,11 +26,19 @@
 #include "hostd/guest/identity.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/session.h"
+#include "hostd/guest/signin.h"
 
 #define MARK_DIR "/run/vedette"
 #define MARK     MARK_DIR "/session-ready"
+#define FAILURE  MARK_DIR "/sign-in-failed" /* what the program below says when it cannot */
+#define SIGN_IN  "/usr/lib/vedette/sign-in"
 
 extern char **environ;
+
+static struct {
+    char name[SIGNIN_NAME_MAX]; /* who is in, or on her way; "": nobody */
+    bool in;
+} user;
 
 /* The host's wish to switch off goes through the guest's own way of doing so. */
 static void
@@ -45,21 +54,119 @@ power_off(void)
 }
 
 /*
- * The machine is about to end and its disk to be kept. A frozen file system is whole on the disk
+ * The machine is about to end and its disks to be kept. A frozen file system is whole on the disk
  * and stays as it is; whoever writes to it waits for the end.
  */
 static void
+freeze(const char *path)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (folder != -1 && ioctl(folder, FIFREEZE, 0) != 0 && errno != EBUSY) {
+        fprintf(stderr, "vedette-agent: cannot freeze %s: %s\n", path, strerror(errno));
+    }
+    if (folder != -1) {
+        close(folder);
+    }
+}
+
+static void
 write_out(void)
 {
-    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char home[sizeof("/home/") + SIGNIN_NAME_MAX];
 
     sync();
-    if (root != -1 && ioctl(root, FIFREEZE, 0) != 0) {
-        fprintf(stderr, "vedette-agent: cannot freeze the file system: %s\n", strerror(errno));
+    if (user.name[0] != '\0') { /* on a disk of its own; where it is not this is the root */
+        snprintf(home, sizeof(home), "/home/%s", user.name);
+        freeze(home);
     }
-    if (root != -1) {
-        close(root);
+    freeze("/");
+}
+
+static bool
+marked(void)
+{
+    return access(MARK, F_OK) == 0;
+}
+
+static void
+say_user(struct guest_port *port, const char *text)
+{
+    char answer[GUEST_PORT_LINE_MAX];
+
+    signin_answer(user.name, text, answer);
+    guest_port_say(port, answer);
+}
+
+static int
+start_sign_in(struct signin *signin)
+{
+    char path[] = SIGN_IN, yes[] = "yes", no[] = "no";
+    char *argv[] = {path,
+                    signin->name,
+                    signin->uid,
+                    signin->gid,
+                    signin->group,
+                    signin->groups,
+                    signin->disk ? yes : no,
+                    signin->full_name,
+                    NULL};
+    pid_t pid;
+
+    return posix_spawn(&pid, path, NULL, NULL, argv, environ);
+}
+
+/* A second order for the same user is answered as the first was. */
+static void
+sign_in(struct guest_port *port, const char *line, size_t size)
+{
+    char answer[GUEST_PORT_LINE_MAX];
+    struct signin signin;
+
+    if (!signin_parse(line, size, &signin)) {
+        fprintf(stderr, "vedette-agent: an account that makes no sense\n");
+    } else if (user.name[0] != '\0' && strcmp(user.name, signin.name) != 0) {
+        signin_answer(signin.name, "somebody else is signed in", answer);
+        guest_port_say(port, answer);
+    } else if (user.in) {
+        say_user(port, NULL);
+    } else if (user.name[0] == '\0') {
+        snprintf(user.name, sizeof(user.name), "%s", signin.name);
+        (void)unlink(MARK); /* which is the image's own session's */
+        (void)unlink(FAILURE);
+        if (start_sign_in(&signin) != 0) {
+            say_user(port, "the image has no program " SIGN_IN);
+            user.name[0] = '\0';
+        }
     }
+}
+
+/* What has become of a sign-in; its session leaves the mark, its program the reason why not. */
+static void
+watch_sign_in(struct guest_port *port)
+{
+    char text[256] = "";
+    FILE *file;
+
+    if (user.name[0] == '\0' || user.in) {
+        return;
+    }
+    if (marked()) {
+        user.in = true;
+        say_user(port, NULL);
+        return;
+    }
+    file = fopen(FAILURE, "re");
+    if (file == NULL) {
+        return;
+    }
+    if (fgets(text, sizeof(text), file) != NULL) {
+        text[strcspn(text, "\n")] = '\0';
+    }
+    fclose(file);
+    (void)unlink(FAILURE);
+    say_user(port, text);
+    user.name[0] = '\0';
 }
 
 static void
@@ -77,16 +184,12 @@ on_message(void *data, const char *type, const char *line, size_t size)
     } else if (strcmp(type, "identity") == 0) {
         identity_take(line, size, answer);
         guest_port_say(*port, answer);
+    } else if (strcmp(type, "account") == 0) {
+        sign_in(*port, line, size);
     } else if (strcmp(type, "sync") == 0) {
         write_out();
         guest_port_say(*port, "{\"type\":\"synced\"}\n");
     }
-}
-
-static bool
-marked(void)
-{
-    return access(MARK, F_OK) == 0;
 }
 
 static int
@@ -118,6 +221,9 @@ serve(void)
         guest_port_free(port);
         return watch < 0 ? watch : -ENOMEM;
     }
+    if (access(SIGN_IN, X_OK) == 0) {
+        guest_port_offer_accounts(port);
+    }
     for (;;) {
         struct pollfd fds[2] = {{.fd = guest_port_fd(port), .events = POLLIN},
                                 {.fd = watch, .events = POLLIN}};
@@ -127,6 +233,7 @@ serve(void)
         if (marked()) {
             guest_port_ready(port);
         }
+        watch_sign_in(port);
         guest_port_step(port);
         fds[0].fd = guest_port_fd(port);
         poll(fds, 2, fds[0].fd == -1 ? GUEST_PORT_RETRY_MS : -1);

@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 #define PORTS_DIR "/sys/class/virtio-ports"
+#define HELLO     "{\"type\":\"hello\",\"agent\":\"" PACKAGE_VERSION "\",\"renews\":true,\"syncs\":true"
 
 struct guest_port {
     guest_port_handler handler;
     void *data;
     int fd;         /* -1 until the device appeared */
     bool connected; /* the host end is there */
-    bool ready;
+    bool ready, accounts;
     bool skipping; /* inside a line that is too long */
     size_t used;
     char line[GUEST_PORT_LINE_MAX];
@@ -105,6 +106,12 @@ guest_port_say(struct guest_port *port, const char *line)
     if (port->connected) {
         send_line(port, line);
     }
+}
+
+void
+guest_port_offer_accounts(struct guest_port *port)
+{
+    port->accounts = true;
 }
 
 static void
@@ -289,8 +296,7 @@ note_connection(struct guest_port *port, bool connected)
     port->skipping = false;
     if (connected) {
         /* It can become another machine, and write out what the machine holds. */
-        send_line(port, "{\"type\":\"hello\",\"agent\":\"" PACKAGE_VERSION
-                        "\",\"renews\":true,\"syncs\":true}\n");
+        send_line(port, port->accounts ? HELLO ",\"accounts\":true}\n" : HELLO "}\n");
         if (port->ready) {
             say_ready(port);
         }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 #define FILL_BLOCK 65536
 #define FILL_START 65536
 #define FILL_END   (14 * 1024 * 1024)
+#define USE_TRIES  500
+#define USE_MS     20
 #define MAGIC      "vedette note"
 
 struct note {
@@ -22,12 +25,11 @@ static int disk = -1;
 static bool filled;
 static struct note last; /* as it is on the disk */
 
-void
-note_load(struct scene *scene)
+static void
+load(struct scene *scene)
 {
     struct note note;
 
-    disk = open(DISK, O_RDWR | O_CLOEXEC);
     if (disk < 0 || pread(disk, &note, sizeof(note), 0) != (ssize_t)sizeof(note) ||
         memcmp(note.magic, MAGIC, sizeof(MAGIC)) != 0) {
         return;
@@ -39,6 +41,37 @@ note_load(struct scene *scene)
             scene_type(scene, *c);
         }
     }
+}
+
+void
+note_load(struct scene *scene)
+{
+    disk = open(DISK, O_RDWR | O_CLOEXEC);
+    load(scene);
+}
+
+/* A disk that was just plugged takes the kernel a moment to see. */
+bool
+note_use(struct scene *scene, const char *path)
+{
+    int fd = -1;
+
+    for (int tries = 0; fd < 0 && tries < USE_TRIES; tries++) {
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0) {
+            poll(NULL, 0, USE_MS);
+        }
+    }
+    if (fd < 0) {
+        return false;
+    }
+    if (disk >= 0) {
+        close(disk);
+    }
+    disk = fd;
+    memset(&last, 0, sizeof(last));
+    load(scene);
+    return true;
 }
 
 /* Not zeros: those would take no room. */

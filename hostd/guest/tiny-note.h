@@ -9,8 +9,11 @@
 
 #include "hostd/guest/tiny-scene.h"
 
-/* Types what an earlier life of this disk left. */
+/* Types what an earlier life of the guest's own disk left. */
 void note_load(struct scene *scene);
+
+/* From now on the text is kept on the disk at path; false when there is none within ten seconds. */
+bool note_use(struct scene *scene, const char *path);
 
 /*
  * Writes the scene's text when it has changed. A line that says "fill disk" has most of the disk

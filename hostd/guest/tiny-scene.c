@@ -126,7 +126,8 @@ scene_update(struct scene *scene)
 {
     char now[SCENE_STATUS][SCENE_COLUMNS + 1];
 
-    snprintf(now[0], sizeof(now[0]), "vedette tiny guest");
+    snprintf(now[0], sizeof(now[0]), "vedette tiny guest%s%.24s",
+             scene->user[0] != '\0' ? " of " : "", scene->user);
     snprintf(now[1], sizeof(now[1]), "fresh id %08X", scene->id);
     snprintf(now[2], sizeof(now[2]), "mode %dx%d", scene->canvas.width, scene->canvas.height);
     snprintf(now[3], sizeof(now[3]), "pointer %d,%d buttons %c%c%c wheel %d,%d", scene->pointer_x,

@@ -21,6 +21,7 @@
 struct scene {
     struct canvas canvas;
     uint32_t id;              /* random, new at each boot */
+    char user[33];            /* who is signed in, "": nobody */
     int pointer_x, pointer_y; /* pixels */
     unsigned buttons;         /* bit 0 left, 1 middle, 2 right */
     int wheel, wheel_sideways;

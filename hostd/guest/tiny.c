@@ -22,12 +22,14 @@
 #include "hostd/guest/identity.h"
 #include "hostd/guest/modules.h"
 #include "hostd/guest/port.h"
+#include "hostd/guest/signin.h"
 #include "hostd/guest/tiny-input.h"
 #include "hostd/guest/tiny-note.h"
 #include "hostd/guest/tiny-screen.h"
 #include "hostd/guest/uevent.h"
 
-#define CARD "/dev/dri/card0"
+#define CARD      "/dev/dri/card0"
+#define USER_DISK "/dev/sda"
 
 struct guest {
     struct screen screen;
@@ -74,6 +76,29 @@ type_text(struct scene *scene, const char *text)
     }
 }
 
+/* The guest is one program: whoever signs in is a name on the screen, and a disk for the text. */
+static void
+sign_in(struct guest *guest, const char *line, size_t size)
+{
+    char answer[GUEST_PORT_LINE_MAX];
+    struct signin signin;
+    const char *text = NULL;
+
+    if (!signin_parse(line, size, &signin)) {
+        complain("account", EINVAL);
+        return;
+    }
+    if (guest->scene.user[0] != '\0' && strcmp(guest->scene.user, signin.name) != 0) {
+        text = "somebody else is signed in";
+    } else if (guest->scene.user[0] == '\0' && signin.disk && !note_use(&guest->scene, USER_DISK)) {
+        text = "the disk was not found";
+    } else {
+        snprintf(guest->scene.user, sizeof(guest->scene.user), "%s", signin.name);
+    }
+    signin_answer(signin.name, text, answer);
+    guest_port_say(guest->port, answer);
+}
+
 static void
 on_message(void *data, const char *type, const char *line, size_t size)
 {
@@ -85,6 +110,8 @@ on_message(void *data, const char *type, const char *line, size_t size)
         guest->power_off = true;
     } else if (strcmp(type, "text") == 0 && guest_port_parse_text(line, size, text)) {
         type_text(&guest->scene, text);
+    } else if (strcmp(type, "account") == 0) {
+        sign_in(guest, line, size);
     } else if (strcmp(type, "sync") == 0) {
         sync();
         guest_port_say(guest->port, "{\"type\":\"synced\"}\n");
@@ -250,6 +277,7 @@ main(void)
     if (getrandom(&guest.scene.id, sizeof(guest.scene.id), 0) != sizeof(guest.scene.id)) {
         complain("getrandom", errno);
     }
+    guest_port_offer_accounts(guest.port);
     note_load(&guest.scene);
     input_scan(&guest.input);
     follow_display(&guest);

@@ -22,11 +22,11 @@ struct kvm_agent {
     guint reader, retry, report;
     char line[KVM_AGENT_MAX_LINE];
     size_t used;
-    bool skipping;        /* inside a line that is too long */
-    bool ready, reported; /* the guest said so; the owner was told */
-    bool renews, syncs;   /* what the guest's agent knows how to do */
-    bool synced;          /* which the owner has not seen yet */
-    json_t *identity;     /* an answer that the owner has not seen yet */
+    bool skipping;                /* inside a line that is too long */
+    bool ready, reported;         /* the guest said so; the owner was told */
+    bool renews, syncs, signs_in; /* what the guest's agent knows how to do */
+    bool hello, synced;           /* which the owner has not seen yet, */
+    json_t *identity, *account;   /* as these answers */
 };
 
 static gboolean try_connect(gpointer user_data);
@@ -69,11 +69,16 @@ take_line(struct kvm_agent *agent)
     } else if (strcmp(type, "hello") == 0) {
         agent->renews = json_is_true(json_object_get(message, "renews"));
         agent->syncs = json_is_true(json_object_get(message, "syncs"));
+        agent->signs_in = json_is_true(json_object_get(message, "accounts"));
+        agent->hello = true;
     } else if (strcmp(type, "synced") == 0) {
         agent->synced = true;
     } else if (strcmp(type, "identity") == 0) {
         json_decref(agent->identity);
         agent->identity = json_incref(message);
+    } else if (strcmp(type, "account") == 0) {
+        json_decref(agent->account);
+        agent->account = json_incref(message);
     }
     json_decref(message);
 }
@@ -98,10 +103,67 @@ take(struct kvm_agent *agent, const char *data, size_t size)
     }
 }
 
-static bool
-has_news(const struct kvm_agent *agent)
+/* What the owner has not seen yet, in the order in which it wants to hear it. */
+enum news { NEWS_NONE, NEWS_HELLO, NEWS_READY, NEWS_IDENTITY, NEWS_ACCOUNT, NEWS_SYNCED };
+
+static enum news
+next_news(const struct kvm_agent *agent)
 {
-    return (agent->ready && !agent->reported) || agent->identity != NULL || agent->synced;
+    return agent->hello                       ? NEWS_HELLO
+           : agent->ready && !agent->reported ? NEWS_READY
+           : agent->identity != NULL          ? NEWS_IDENTITY
+           : agent->account != NULL           ? NEWS_ACCOUNT
+           : agent->synced                    ? NEWS_SYNCED
+                                              : NEWS_NONE;
+}
+
+/* The answer that belongs to it, for json_decref(), or NULL; it is news no more. */
+static json_t *
+take_news(struct kvm_agent *agent, enum news news)
+{
+    switch (news) {
+    case NEWS_HELLO:
+        agent->hello = false;
+        break;
+    case NEWS_READY:
+        agent->reported = true;
+        break;
+    case NEWS_IDENTITY:
+        return g_steal_pointer(&agent->identity);
+    case NEWS_ACCOUNT:
+        return g_steal_pointer(&agent->account);
+    case NEWS_SYNCED:
+        agent->synced = false;
+        break;
+    case NEWS_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* The agent may be freed memory afterwards. */
+static void
+tell(struct kvm_agent *agent, enum news news, const json_t *answer)
+{
+    switch (news) {
+    case NEWS_HELLO:
+        agent->events->hello(agent, agent->user_data);
+        break;
+    case NEWS_READY:
+        agent->events->ready(agent, agent->user_data);
+        break;
+    case NEWS_IDENTITY:
+        agent->events->identity(agent, answer, agent->user_data);
+        break;
+    case NEWS_ACCOUNT:
+        agent->events->account(agent, answer, agent->user_data);
+        break;
+    case NEWS_SYNCED:
+        agent->events->synced(agent, agent->user_data);
+        break;
+    case NEWS_NONE:
+        break;
+    }
 }
 
 /* One thing at a time, because the owner may free the agent. */
@@ -109,27 +171,15 @@ static gboolean
 on_report(gpointer user_data)
 {
     struct kvm_agent *agent = user_data;
-    bool ready = agent->ready && !agent->reported;
-    json_t *identity = ready ? NULL : g_steal_pointer(&agent->identity);
-    bool more;
+    enum news news = next_news(agent);
+    json_t *answer = take_news(agent, news);
+    bool more = next_news(agent) != NEWS_NONE;
 
-    if (ready) {
-        agent->reported = true;
-    } else if (identity == NULL) {
-        agent->synced = false;
-    }
-    more = has_news(agent);
     if (!more) {
         agent->report = 0;
     }
-    if (ready) {
-        agent->events->ready(agent, agent->user_data);
-    } else if (identity != NULL) {
-        agent->events->identity(agent, identity, agent->user_data);
-        json_decref(identity);
-    } else {
-        agent->events->synced(agent, agent->user_data);
-    }
+    tell(agent, news, answer);
+    json_decref(answer);
     return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
@@ -149,7 +199,7 @@ on_readable(gint fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
         return G_SOURCE_REMOVE;
     }
     take(agent, data, (size_t)size);
-    if (agent->report == 0 && has_news(agent)) {
+    if (agent->report == 0 && next_news(agent) != NEWS_NONE) {
         agent->report = g_idle_add_full(G_PRIORITY_DEFAULT, on_report, agent, NULL);
     }
     return G_SOURCE_CONTINUE;
@@ -203,6 +253,7 @@ kvm_agent_free(struct kvm_agent *agent)
     }
     vd_fd_clear(&agent->fd);
     json_decref(agent->identity);
+    json_decref(agent->account);
     g_free(agent);
 }
 
@@ -236,6 +287,18 @@ bool
 kvm_agent_identify(struct kvm_agent *agent, const char *order)
 {
     return agent != NULL && say(agent, order);
+}
+
+bool
+kvm_agent_signs_in(const struct kvm_agent *agent)
+{
+    return agent->signs_in;
+}
+
+bool
+kvm_agent_sign_in(struct kvm_agent *agent, const char *order)
+{
+    return say(agent, order);
 }
 
 bool

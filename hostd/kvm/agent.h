@@ -18,10 +18,14 @@ struct kvm_agent;
 
 /* Never from inside a call; either may free the agent. */
 struct kvm_agent_events {
+    /* The guest's agent has come, for the first time or anew. */
+    void (*hello)(struct kvm_agent *agent, void *user_data);
     /* The guest says that its session is on the screen; once. */
     void (*ready)(struct kvm_agent *agent, void *user_data);
     /* What it answers to kvm_agent_identify(); borrowed, foreign. */
     void (*identity)(struct kvm_agent *agent, const json_t *answer, void *user_data);
+    /* What has become of kvm_agent_sign_in(); borrowed, foreign. */
+    void (*account)(struct kvm_agent *agent, const json_t *answer, void *user_data);
     /* It has done what kvm_agent_sync() asked for. */
     void (*synced)(struct kvm_agent *agent, void *user_data);
 };
@@ -42,6 +46,11 @@ bool kvm_agent_type(struct kvm_agent *agent, const char *text);
 bool kvm_agent_renews(const struct kvm_agent *agent);
 /* Passes an order of kvm_identity_order() on; false when there is no line that takes it. */
 bool kvm_agent_identify(struct kvm_agent *agent, const char *order);
+
+/* True when the guest has said that it can sign a user in, see account.h. */
+bool kvm_agent_signs_in(const struct kvm_agent *agent);
+/* Passes an order of kvm_account_order() on; false when there is no line that takes it. */
+bool kvm_agent_sign_in(struct kvm_agent *agent, const char *order);
 
 /*
  * Asks the guest to write out what it holds and to change its disk no more; false when its agent

@@ -74,6 +74,14 @@ struct kvm_machine {
         bool whole;     /* the state is written; its end is awaited */
     } freeze;
 
+    struct {
+        json_t *wanted; /* owned; who is to be signed in, see account.h; NULL: nobody */
+        bool in;        /* the guest says that her session is on the screen */
+        bool busy;      /* a step is under way, or a pause before the next try */
+        bool asked;     /* that step is the guest's */
+        guint timer;
+    } account;
+
     bool moving; /* a motion is under way on qmp */
     kvm_machine_moved_fn moved;
     void *moved_user_data;
@@ -118,6 +126,12 @@ kvm_machine_fork(struct kvm_machine *machine); /* its monitor answers: have it t
 void kvm_machine_renew(struct kvm_machine *machine); /* its agent answers: tell it who it is */
 void kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer);
 void kvm_machine_drop_fork(struct kvm_machine *machine);
+
+/* machine-account.c */
+void kvm_machine_mind_account(struct kvm_machine *machine); /* does what is to be done now */
+void kvm_machine_greeted(struct kvm_machine *machine);      /* its agent has just come */
+void kvm_machine_signed_in(struct kvm_machine *machine, const json_t *answer);
+void kvm_machine_drop_account(struct kvm_machine *machine); /* what is under way; not the wish */
 
 /* machine-motion.c */
 void kvm_machine_fail_motion(struct kvm_machine *machine); /* its monitor is gone */

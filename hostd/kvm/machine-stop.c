@@ -164,7 +164,7 @@ kvm_machine_stop(struct kvm_machine *machine, bool polite, bool resting)
         kvm_machine_ended(machine);
     } else if (polite || resting) {
         ask_shutdown(machine);
-    } else if (goes_to_trash(machine)) {
+    } else if (goes_to_trash(machine) || machine->record.userdisk) {
         ask_sync(machine);
     } else {
         tell_quit(machine);

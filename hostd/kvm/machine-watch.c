@@ -104,6 +104,7 @@ kvm_machine_became_ready(struct kvm_machine *machine)
     kvm_machine_set_text(machine, NULL);
     (void)kvm_machine_save(machine);
     kvm_machine_note_change(machine);
+    kvm_machine_mind_account(machine);
 }
 
 static gboolean
@@ -153,8 +154,23 @@ on_agent_synced(struct kvm_agent *agent G_GNUC_UNUSED, void *user_data)
     kvm_machine_synced(user_data);
 }
 
-static const struct kvm_agent_events agent_events = {on_agent_ready, on_agent_identity,
-                                                     on_agent_synced};
+static void
+on_agent_hello(struct kvm_agent *agent G_GNUC_UNUSED, void *user_data)
+{
+    kvm_machine_greeted(user_data);
+}
+
+static void
+on_agent_account(struct kvm_agent *agent G_GNUC_UNUSED, const json_t *answer, void *user_data)
+{
+    kvm_machine_signed_in(user_data, answer);
+}
+
+static const struct kvm_agent_events agent_events = {.hello = on_agent_hello,
+                                                     .ready = on_agent_ready,
+                                                     .identity = on_agent_identity,
+                                                     .account = on_agent_account,
+                                                     .synced = on_agent_synced};
 
 bool
 kvm_machine_renews(const struct kvm_machine *machine)
@@ -181,6 +197,7 @@ kvm_machine_disconnect(struct kvm_machine *machine)
     machine->qmp = NULL;
     machine->qmp_ready = false;
     kvm_machine_fail_motion(machine);
+    kvm_machine_drop_account(machine);
     kvm_agent_free(machine->agent);
     machine->agent = NULL;
 }

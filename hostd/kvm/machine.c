@@ -371,6 +371,8 @@ kvm_machine_free(struct kvm_machine *machine)
     }
     kvm_machine_cancel_display(machine);
     kvm_machine_cancel_motion(machine);
+    kvm_machine_drop_account(machine);
+    json_decref(machine->account.wanted);
     kvm_machine_drop_freeze(machine);
     kvm_machine_disconnect(machine);
     kvm_machine_drop_source(&machine->exit_source);

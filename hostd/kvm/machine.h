@@ -11,6 +11,7 @@
  */
 
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,9 +33,10 @@ enum kvm_state {
 /* What all machines of a host share; borrowed, must outlive them. */
 struct kvm_environment {
     struct vd_launch *launch;
-    const char *desktops; /* folder with one folder a desktop */
-    const char *images;   /* folder with NAME/REVISION */
-    const char *trash;    /* folder of deleted disks, see trash.h; NULL: there is none */
+    const char *desktops;  /* folder with one folder a desktop */
+    const char *images;    /* folder with NAME/REVISION */
+    const char *userdisks; /* folder of the users' disks, see userdisk.h */
+    const char *trash;     /* folder of deleted disks, see trash.h; NULL: there is none */
     const char *boot_id;
     const char *disk_tool;  /* program that makes disks, a path or a name in the path */
     enum kvm_accel accel;   /* what the probe found */
@@ -142,6 +144,13 @@ void kvm_machine_freeze(struct kvm_machine *machine, int state_fd, kvm_machine_f
 
 /* False for a guest whose agent does not know how to become another machine. */
 bool kvm_machine_renews(const struct kvm_machine *machine);
+
+/*
+ * Has the guest open the session of this user (account.h, copied), with her own disk if she has
+ * one, as soon as it can; a machine is one user's and stays so. NULL or a bad account: nothing.
+ */
+void kvm_machine_sign_in(struct kvm_machine *machine, const json_t *account);
+bool kvm_machine_is_signed_in(const struct kvm_machine *machine); /* her session is on the screen */
 
 /* Text for the session inside, see kvm_agent_type(). */
 bool kvm_machine_type(struct kvm_machine *machine, const char *text);

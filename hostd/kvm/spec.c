@@ -223,6 +223,9 @@ add_devices(GPtrArray *arguments, const struct kvm_spec *spec)
     add(arguments, "-device", "virtio-serial-pci,id=serial,max_ports=2");
     add(arguments, "-device",
         "virtserialport,bus=serial.0,nr=1,chardev=agent,name=org.vedette.agent.0");
+    /* Where a user's own disk is plugged when she comes: SCSI takes one at any time, and at once.
+     */
+    add(arguments, "-device", "virtio-scsi-pci,id=scsi");
 }
 
 /* A qcow2 that is only read, over another one or nothing. */

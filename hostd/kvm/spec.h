@@ -7,8 +7,9 @@
  *
  * Pure: no I/O. Files reach the machine as descriptors only, so that it needs no path of ours. The
  * device list is an allow-list: graphics, keyboard, mouse, tablet, random numbers, generation id,
- * one serial port for the agent, at most one disk; no network. A fork's arguments are its
- * template's but for name, uuid, generation id and where memory and disk come from.
+ * one serial port for the agent, at most one disk, an empty SCSI bus; no network. A fork's
+ * arguments are its template's but for name, uuid, generation id and where memory and disk come
+ * from.
  */
 
 #include <glib.h>

@@ -33,7 +33,7 @@ teardown(struct world *w, gconstpointer data)
 static void
 expect_host(struct world *w, const char *name)
 {
-    struct broker_placement placement = broker_placement_find(w->model, w->pool);
+    struct broker_placement placement = broker_placement_find(w->model, w->pool, NULL);
 
     g_assert_nonnull(placement.host);
     g_assert_cmpstr(placement.host->row.name, ==, name);
@@ -44,7 +44,7 @@ expect_host(struct world *w, const char *name)
 static void
 expect_refusal(struct world *w, enum broker_rule rule, const char *text)
 {
-    struct broker_placement placement = broker_placement_find(w->model, w->pool);
+    struct broker_placement placement = broker_placement_find(w->model, w->pool, NULL);
     const struct broker_refusal *refusal;
 
     g_assert_null(placement.host);

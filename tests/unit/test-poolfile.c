@@ -226,6 +226,34 @@ test_dedicated(void)
 }
 
 static void
+test_userdisk(void)
+{
+    static const char *const dedicated[] = {
+        "lab.pool:7: [UserDisk] is for Type=floating: a dedicated desktop keeps its own disk",
+        NULL};
+    static const char *const image[] = {
+        "lab.pool:6: [UserDisk] needs Account=user in [Session]: whose home would it be?", NULL};
+    static const char *const several[] = {
+        "lab.pool:9: [UserDisk] needs MaxPerUser=1: the disk can be in one desktop only", NULL};
+    struct broker_pool *pool =
+        expect_pool(MINIMAL "[Session]\nAccount=user\n[UserDisk]\nSize=10G\n");
+
+    g_assert_true(pool->accounts);
+    g_assert_cmpuint(pool->userdisk_mb, ==, 10240);
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL);
+    g_assert_false(pool->accounts);
+    g_assert_cmpuint(pool->userdisk_mb, ==, 0);
+    broker_pool_free(pool);
+    expect_errors("[Pool]\nType=dedicated\nMax=1\n[Image]\nName=tiny\n[UserDisk]\nSize=1G\n",
+                  dedicated);
+    expect_errors(MINIMAL "[UserDisk]\nSize=1G\n", image);
+    expect_errors("[Pool]\nMax=4\nMaxPerUser=2\n[Image]\nName=tiny\n[Session]\nAccount=user\n"
+                  "[UserDisk]\nSize=1G\n",
+                  several);
+}
+
+static void
 test_bad_principals(void)
 {
     static const char *const expected[] = {"lab.pool:3: '*': no wildcards; name users and @groups",
@@ -375,6 +403,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/missing-keys-are-named", test_missing_keys);
     g_test_add_func("/poolfile/units-are-mandatory", test_units_are_mandatory);
     g_test_add_func("/poolfile/dedicated", test_dedicated);
+    g_test_add_func("/poolfile/user-disk-needs-its-user", test_userdisk);
     g_test_add_func("/poolfile/bad-principals-are-refused", test_bad_principals);
     g_test_add_func("/poolfile/misplaced-key-names-its-section", test_misplaced_key);
     g_test_add_func("/poolfile/spares-fit-into-max", test_spares_within_max);

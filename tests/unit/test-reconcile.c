@@ -497,6 +497,44 @@ test_canary(struct world *w, gconstpointer data)
     g_assert_cmpint(decide(w, NOW + BROKER_CANARY_MS, 1)->kind, ==, BROKER_STOP);
 }
 
+/* Who has a disk on one host gets a desktop there, and holds up nobody. */
+static void
+test_home(struct world *w, gconstpointer data)
+{
+    struct store_userdisk disk = {.pool = "lab", .user = "kim", .host = "b"};
+    struct broker_host *b = fixture_host(w->model, "b", 4096, 1);
+    struct broker_desktop *spare =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    struct broker_session *kim = fixture_session(w->model, "s-1", "kim", "lab", "");
+    struct broker_session *lee;
+    const struct broker_action *action;
+
+    (void)data;
+    w->pool->accounts = true;
+    w->pool->userdisk_mb = 64;
+    broker_model_add_userdisk(w->model, &disk);
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_CREATE);
+    g_assert_true(action->host == b);
+    lee = fixture_session(w->model, "s-2", "lee", "lab", "");
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_ASSIGN);
+    g_assert_true(action->session == lee && action->desktop == spare);
+    broker_model_remove_session(w->model, lee);
+
+    w->pool->max = 1; /* no room beside the spare: it goes */
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_STOP);
+    g_assert_true(action->desktop == spare);
+    spare->row.gone = true;
+    decide(w, NOW, 0);
+    broker_model_remove_desktop(w->model, spare);
+    spare = fixture_desktop(w->model, w->pool, "b", "d-00000002", 1, BROKER_READY);
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_ASSIGN);
+    g_assert_true(action->session == kim && action->desktop == spare);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -527,6 +565,7 @@ main(int argc, char **argv)
         {"/reconcile/published-revision-is-the-latest", test_published_revision},
         {"/reconcile/input-idle-clock-ends-the-session", test_input_idle_clock},
         {"/reconcile/canary-is-nobodys", test_canary},
+        {"/reconcile/disk-decides-the-host", test_home},
         {"/reconcile/comes-to-rest", test_comes_to_rest},
     };
     size_t i;

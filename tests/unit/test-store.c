@@ -87,7 +87,9 @@ put_session(struct store *store)
                                     .pool = "lab",
                                     .desktop = "d-00000001",
                                     .created_ms = NOW,
-                                    .disconnected_ms = NOW};
+                                    .disconnected_ms = NOW,
+                                    .account = "{\"name\":\"kim\"}"};
+    struct store_userdisk disk = {.pool = "lab", .user = "kim", .host = "alpha", .created_ms = NOW};
     struct store_stream stream = {.id = "x-1",
                                   .session = "s-1",
                                   .desktop = "d-00000001",
@@ -102,6 +104,8 @@ put_session(struct store *store)
     store_session_put(store, &session, &error);
     g_assert_no_error(error);
     store_stream_put(store, &stream, &error);
+    g_assert_no_error(error);
+    store_userdisk_put(store, &disk, &error);
     g_assert_no_error(error);
 }
 
@@ -152,6 +156,15 @@ test_rows_come_back(struct fixture *f, gconstpointer data)
     g_assert_cmpstr(session->user, ==, "kim");
     g_assert_cmpstr(session->desktop, ==, "d-00000001");
     g_assert_cmpint(session->disconnected_ms, ==, NOW);
+    g_assert_cmpstr(session->account, ==, "{\"name\":\"kim\"}");
+    g_array_unref(rows);
+    rows = store_userdisks_load(f->store, NULL);
+    g_assert_cmpuint(rows->len, ==, 1);
+    g_assert_cmpstr(g_array_index(rows, struct store_userdisk, 0).host, ==, "alpha");
+    g_array_unref(rows);
+    g_assert_true(store_userdisk_remove(f->store, "lab", "kim", NULL));
+    rows = store_userdisks_load(f->store, NULL);
+    g_assert_cmpuint(rows->len, ==, 0);
     g_array_unref(rows);
     rows = store_streams_load(f->store, NULL);
     stream = &g_array_index(rows, struct store_stream, 0);
