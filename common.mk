@@ -15,4 +15,4 @@ LIBVIDEO = $(top_builddir)/protocol/video/libvdpvideo.a
 LIBLINK = $(top_builddir)/protocol/link/libvdplink.a
 LIBLAUNCH = $(top_builddir)/protocol/launch/libvdlaunch.a
 LIBSTORE = $(top_builddir)/broker/store/libbrokerstore.a
-LIBBROKER = $(top_builddir)/broker/libbroker.a $(LIBCHECK) $(LIBWIRE)
+LIBBROKER = $(top_builddir)/broker/libbroker.a $(LIBLAUNCH) $(LIBCHECK) $(LIBWIRE)

@@ -85,6 +85,17 @@ clone_of(const struct broker_pools *pools, const struct store_desktop *row)
     return pool != NULL && broker_pool_forks(pool) ? "fork" : "disk";
 }
 
+/* As above. */
+static void
+add_network(json_t *json, const struct broker_pools *pools, const struct store_desktop *row)
+{
+    const struct broker_pool *pool = broker_pools_find(pools, row->pool);
+    g_autofree char *text =
+        pool != NULL && pool->bridge != NULL ? g_strconcat("bridge:", pool->bridge, NULL) : NULL;
+
+    json_object_set_new(json, "network", text != NULL ? json_string(text) : json_null());
+}
+
 /* Whose it is, and what becomes of its disk. */
 static void
 add_keeping(json_t *json, const struct broker_model *model, const struct broker_pools *pools,
@@ -157,6 +168,7 @@ broker_desired(const struct broker_model *model, const struct broker_pools *pool
                             json_string(row->gone      ? "gone"
                                         : row->stopped ? "stopped"
                                                        : "running"));
+        add_network(json, pools, row);
         add_keeping(json, model, pools, row);
         add_account(json, model, pools, row);
         json_object_set_new(json, "stream", stream_json(model, pools, desktop, ca_pem, now_ms));

@@ -106,5 +106,6 @@ broker_pool_free(struct broker_pool *pool)
     g_ptr_array_unref(pool->schedules);
     g_free(pool->image);
     g_free(pool->canary_tap);
+    g_free(pool->bridge);
     g_free(pool);
 }

@@ -46,6 +46,7 @@ struct broker_pool {
     bool accel_any;          /* false: only a host with a real KVM */
     unsigned display;        /* enum broker_display */
     unsigned clone;          /* enum broker_clone */
+    char *bridge;            /* that its desktops are on; NULL: they have no network */
     unsigned overcommit;     /* virtual processors that a host gives for one real */
     unsigned spares_running; /* desktops kept ready beyond the assigned ones */
     GPtrArray *schedules;    /* struct broker_schedule *: other numbers at some hours */

@@ -8,12 +8,14 @@
 #include "broker/schedule.h"
 #include "protocol/base/ini.h"
 #include "protocol/base/nearest.h"
+#include "protocol/launch/launch.h"
 
 #define MAX_DESCRIPTION 200u
 #define MAX_PRINCIPALS  256u
 #define DAY_MS          INT64_C(86400000)
 #define MAX_SCHEDULES   32u
 #define SCHEDULE        "Schedule "
+#define BRIDGE          "bridge:"
 
 enum value_type {
     VALUE_TEXT,
@@ -27,6 +29,7 @@ enum value_type {
     VALUE_DURATION,
     VALUE_LIMIT, /* a duration, or "never", which is 0 */
     VALUE_RATE,
+    VALUE_NETWORK, /* a char *: "none", which is NULL, or the name after "bridge:" */
     VALUE_PRINCIPALS,
 };
 
@@ -79,6 +82,7 @@ static const struct key keys[] = {
     {"Machine", "Accel", VALUE_WORD, false, FIELD(accel_any), 0, 0, accel_words, NULL},
     {"Machine", "Display", VALUE_CHOICE, false, FIELD(display), 0, 0, display_words, NULL},
     {"Machine", "Clone", VALUE_CHOICE, false, FIELD(clone), 0, 0, clone_words, NULL},
+    {"Machine", "Network", VALUE_NETWORK, false, FIELD(bridge), 0, 0, NULL, NULL},
     {"Display", "LastScreen", VALUE_WORD, false, FIELD(last_screen), 0, 0, no_yes_words, NULL},
     {"Spares", "Running", VALUE_NUMBER, false, FIELD(spares_running), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
@@ -331,6 +335,24 @@ set_text(struct parse *parse, const struct key *key, const char *value, unsigned
 }
 
 static void
+set_network(struct parse *parse, const struct key *key, const char *value, unsigned line)
+{
+    char **field = (char **)((char *)parse->pool + key->offset);
+    const char *name = g_str_has_prefix(value, BRIDGE) ? value + strlen(BRIDGE) : "";
+
+    if (strcmp(value, "none") == 0) {
+        return;
+    }
+    if (!vd_launch_bridge_is_good(name)) {
+        report(parse, line,
+               "%s=%s: 'none' or 'bridge:' and the name of a bridge on the hosts, as bridge:br0",
+               key->name, value);
+        return;
+    }
+    *field = g_strdup(name);
+}
+
+static void
 set_number(struct parse *parse, const struct key *key, const char *value, unsigned line)
 {
     char why[BROKER_VALUE_TEXT];
@@ -387,6 +409,8 @@ set_value(struct parse *parse, const struct key *key, const char *value, unsigne
         set_word(parse, key, value, line);
     } else if (key->type == VALUE_TEXT || key->type == VALUE_NAME) {
         set_text(parse, key, value, line);
+    } else if (key->type == VALUE_NETWORK) {
+        set_network(parse, key, value, line);
     } else {
         set_number(parse, key, value, line);
     }
@@ -514,6 +538,9 @@ value_text(const struct broker_pool *pool, const struct key *key)
         return g_strdup(key->words[key->offset != NO_FIELD && *(const bool *)at ? 1 : 0]);
     case VALUE_CHOICE:
         return g_strdup(key->words[*(const unsigned *)at]);
+    case VALUE_NETWORK:
+        text = *(char *const *)at;
+        return text != NULL ? g_strconcat(BRIDGE, text, NULL) : g_strdup("none");
     case VALUE_SPACE:
         if (*(const unsigned *)at == 0) {
             return g_strdup("none");

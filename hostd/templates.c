@@ -344,6 +344,7 @@ boot(struct item *item)
                               .epoch = 1,
                               .cpu = item->shape.cpu,
                               .memory_mb = item->shape.memory_mb,
+                              .network = item->shape.network ? "" : NULL,
                               .display = KVM_DISPLAY_DBUS,
                               .files = item->files};
 
@@ -471,6 +472,7 @@ fill_item(struct item *item, const struct kvm_order *order, const char *digest)
                                      .revision = order->revision,
                                      .cpu = order->cpu,
                                      .memory_mb = order->memory_mb,
+                                     .network = order->network != NULL,
                                      .accel = item->owner->environment.accel,
                                      .engine = item->owner->engine};
 }
@@ -493,6 +495,7 @@ get_item(struct hostd_templates *templates, const struct kvm_order *order, const
                               .revision = order->revision,
                               .cpu = order->cpu,
                               .memory_mb = order->memory_mb,
+                              .network = order->network != NULL,
                               .accel = templates->environment.accel,
                               .engine = templates->engine};
     g_autofree char *name = kvm_template_name(&shape);
@@ -559,7 +562,7 @@ item_of(const struct hostd_templates *templates, const struct kvm_record *record
 
         if (item->image != NULL && item->shape.revision == record->revision &&
             item->shape.cpu == record->cpu && item->shape.memory_mb == record->memory_mb &&
-            strcmp(item->image, record->image) == 0) {
+            item->shape.network == record->network && strcmp(item->image, record->image) == 0) {
             return item;
         }
     }

@@ -6,6 +6,7 @@
 #include "hostd/kvm/account.h"
 #include "hostd/kvm/spec.h"
 
+#define BRIDGE     "bridge:"
 #define MAX_SLOT   65535
 #define MAX_USER   64u /* bytes */
 #define NAME_CHARS "._-" G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS
@@ -15,6 +16,18 @@ name_is_good(const char *name)
 {
     return name != NULL && g_ascii_isalnum(name[0]) && strlen(name) <= 64 &&
            strspn(name, NAME_CHARS) == strlen(name);
+}
+
+/* "bridge:NAME"; no text is no network. */
+static bool
+read_network(const char *text, const char **ret_bridge)
+{
+    *ret_bridge = NULL;
+    if (text == NULL) {
+        return true;
+    }
+    *ret_bridge = g_str_has_prefix(text, BRIDGE) ? text + strlen(BRIDGE) : "";
+    return vd_launch_bridge_is_good(*ret_bridge);
 }
 
 bool
@@ -46,6 +59,9 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
         return false;
     }
     want.order.want_kvm = strcmp(accel, "any") != 0;
+    if (!read_network(json_string_value(json_object_get(entry, "network")), &want.order.network)) {
+        return false;
+    }
     want.fork = g_strcmp0(json_string_value(json_object_get(entry, "clone")), "fork") == 0;
     want.picture = json_is_true(json_object_get(entry, "picture"));
     want.account = json_object_get(entry, "account");

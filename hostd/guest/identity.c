@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <linux/random.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +27,8 @@
 #define POLL_MS      10
 #define PRODUCT_UUID "/sys/devices/virtual/dmi/id/product_uuid"
 #define UUID_FILE    "/run/vedette/product-uuid"
+#define CARDS        "/sys/class/net"
+#define MAC_BYTES    6
 #define MACHINE_ID   "/etc/machine-id"
 #define SEED_MAX     64
 #define VALUE_MAX    160
@@ -107,6 +113,92 @@ take_time(const char *text)
     }
 }
 
+/* The name of the only network card, or "". */
+static void
+find_card(char name[IFNAMSIZ])
+{
+    DIR *folder = opendir(CARDS);
+    struct dirent *entry;
+
+    name[0] = '\0';
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        char path[VALUE_MAX];
+
+        snprintf(path, sizeof(path), CARDS "/%.32s/device", entry->d_name);
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) < IFNAMSIZ &&
+            access(path, F_OK) == 0) {
+            snprintf(name, IFNAMSIZ, "%.15s", entry->d_name);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+}
+
+/* Down and up again, so that whatever configures the card begins anew with its new address. */
+static bool
+give_mac(int fd, const char *name, const unsigned char bytes[MAC_BYTES])
+{
+    struct ifreq flags = {0};
+    struct ifreq address = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+    bool up, done;
+
+    snprintf(flags.ifr_name, IFNAMSIZ, "%s", name);
+    snprintf(address.ifr_name, IFNAMSIZ, "%s", name);
+    memcpy(address.ifr_hwaddr.sa_data, bytes, MAC_BYTES);
+    up = ioctl(fd, SIOCGIFFLAGS, &flags) == 0 && (flags.ifr_flags & IFF_UP) != 0;
+    if (up) {
+        flags.ifr_flags &= (short)~IFF_UP;
+        (void)ioctl(fd, SIOCSIFFLAGS, &flags); /* what comes next says whether it did */
+    }
+    done = ioctl(fd, SIOCSIFHWADDR, &address) == 0;
+    if (up) {
+        flags.ifr_flags |= IFF_UP;
+        done = ioctl(fd, SIOCSIFFLAGS, &flags) == 0 && done;
+    }
+    return done;
+}
+
+/* The card has it until the guest starts anew, and then by itself. */
+static void
+take_mac(const char *text)
+{
+    unsigned char bytes[MAC_BYTES];
+    char name[IFNAMSIZ];
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    find_card(name);
+    if (fd < 0 || name[0] == '\0' ||
+        sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &bytes[0], &bytes[1], &bytes[2],
+               &bytes[3], &bytes[4], &bytes[5]) != MAC_BYTES) {
+        complain("network card", ENODEV);
+    } else if (!give_mac(fd, name, bytes)) {
+        complain("network card", errno);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* Its address as the kernel has it now, or "". */
+static void
+read_mac(char mac[VALUE_MAX])
+{
+    char name[IFNAMSIZ], path[VALUE_MAX];
+    FILE *file;
+
+    mac[0] = '\0';
+    find_card(name);
+    snprintf(path, sizeof(path), CARDS "/%s/address", name);
+    file = name[0] == '\0' ? NULL : fopen(path, "re");
+    if (file != NULL) {
+        if (fgets(mac, VALUE_MAX, file) != NULL) {
+            mac[strspn(mac, "0123456789abcdef:")] = '\0';
+        }
+        fclose(file);
+    }
+}
+
 /* The image's own program does what only it knows of. It is waited for, though not forever. */
 static void
 run_program(void)
@@ -157,7 +249,7 @@ read_line(const char *path, char value[VALUE_MAX])
 static void
 answer_with(char answer[GUEST_PORT_LINE_MAX], bool seeded)
 {
-    char host[VALUE_MAX], machine[VALUE_MAX], uuid[VALUE_MAX];
+    char host[VALUE_MAX], machine[VALUE_MAX], uuid[VALUE_MAX], mac[VALUE_MAX];
     char sample[2 * SAMPLE_BYTES + 1];
     unsigned char random[SAMPLE_BYTES];
     struct timespec now;
@@ -165,6 +257,7 @@ answer_with(char answer[GUEST_PORT_LINE_MAX], bool seeded)
     read_line("/proc/sys/kernel/hostname", host);
     read_line(MACHINE_ID, machine);
     read_line(PRODUCT_UUID, uuid);
+    read_mac(mac);
     if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) {
         seeded = false;
         memset(random, 0, sizeof(random));
@@ -173,11 +266,12 @@ answer_with(char answer[GUEST_PORT_LINE_MAX], bool seeded)
         snprintf(sample + 2 * i, 3, "%02x", random[i]);
     }
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(answer, GUEST_PORT_LINE_MAX,
-             "{\"type\":\"identity\",\"host\":\"%s\",\"machine\":\"%s\",\"uuid\":\"%s\","
-             "\"seeded\":\"%s\",\"random\":\"%s\",\"time_ms\":\"%" PRId64 "\"}\n",
-             host, machine, uuid, seeded ? "yes" : "no", sample,
-             (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS);
+    snprintf(
+        answer, GUEST_PORT_LINE_MAX,
+        "{\"type\":\"identity\",\"host\":\"%s\",\"machine\":\"%s\",\"uuid\":\"%s\",\"mac\":\"%s\","
+        "\"seeded\":\"%s\",\"random\":\"%s\",\"time_ms\":\"%" PRId64 "\"}\n",
+        host, machine, uuid, mac, seeded ? "yes" : "no", sample,
+        (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS);
 }
 
 void
@@ -203,6 +297,9 @@ identity_take(const char *line, size_t size, char answer[GUEST_PORT_LINE_MAX])
     }
     if (guest_port_parse_member(line, size, "uuid", value, sizeof(value))) {
         take_uuid(value);
+    }
+    if (guest_port_parse_member(line, size, "mac", value, sizeof(value))) {
+        take_mac(value);
     }
     run_program();
     answer_with(answer, seeded);

@@ -10,12 +10,15 @@
  */
 
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +100,21 @@ sign_in(struct guest *guest, const char *line, size_t size)
     }
     signin_answer(signin.name, text, answer);
     guest_port_say(guest->port, answer);
+}
+
+/* Its card, if it has one, says a word about itself (IPv6's), and no more. */
+static void
+bring_card_up(void)
+{
+    struct ifreq request = {.ifr_name = "eth0", .ifr_flags = IFF_UP};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0) {
+        if (ioctl(fd, SIOCSIFFLAGS, &request) != 0 && errno != ENODEV) {
+            complain("network card", errno);
+        }
+        close(fd);
+    }
 }
 
 static void
@@ -269,6 +287,7 @@ main(void)
     read_slowness(&guest);
     guest.uevents = uevent_open(); /* before the modules: nothing that they bring is missed */
     guest_load_modules();
+    bring_card_up();
     guest.port = guest_port_new(on_message, &guest);
     if (guest.port == NULL || guest.uevents < 0) {
         complain("start", guest.uevents < 0 ? guest.uevents : ENOMEM);

@@ -11,6 +11,7 @@
 #define SEED_BYTES     64u
 #define NAME_CHARS_MAX 48u
 #define MACHINE_DIGITS 32u
+#define MAC_DIGITS     10u /* five bytes; the first one says that it is of nobody's making */
 #define CLOCK_SLACK_MS 2000
 
 /* The uuid without its dashes is as good a machine-id as any: random, and once in the world. */
@@ -40,10 +41,21 @@ host_name(const char *id)
 }
 
 char *
-kvm_identity_order(const char *id, const char *uuid)
+kvm_identity_mac(const char *uuid)
+{
+    const char *end = uuid + strlen(uuid) - MAC_DIGITS; /* the last part has no dashes */
+
+    return strlen(uuid) < MAC_DIGITS ? g_strdup("02:00:00:00:00:00")
+                                     : g_strdup_printf("02:%.2s:%.2s:%.2s:%.2s:%.2s", end, end + 2,
+                                                       end + 4, end + 6, end + 8);
+}
+
+char *
+kvm_identity_order(const char *id, const char *uuid, bool network)
 {
     g_autofree char *host = host_name(id);
     g_autofree char *machine = machine_id(uuid);
+    g_autofree char *mac = kvm_identity_mac(uuid);
     unsigned char seed[SEED_BYTES];
     char digits[2 * SEED_BYTES + 1];
 
@@ -51,8 +63,9 @@ kvm_identity_order(const char *id, const char *uuid)
     vd_hex(digits, seed, sizeof(seed));
     return g_strdup_printf(
         "{\"type\":\"identity\",\"host\":\"%s\",\"machine\":\"%s\",\"uuid\":\"%s\""
-        ",\"seed\":\"%s\",\"time_ms\":\"%" PRId64 "\"}\n",
-        host, machine, uuid, digits, vd_wall_ms());
+        ",\"seed\":\"%s\"%s%s%s,\"time_ms\":\"%" PRId64 "\"}\n",
+        host, machine, uuid, digits, network ? ",\"mac\":\"" : "", network ? mac : "",
+        network ? "\"" : "", vd_wall_ms());
 }
 
 static bool
@@ -62,10 +75,11 @@ says(const json_t *answer, const char *key, const char *wanted)
 }
 
 char *
-kvm_identity_check(const json_t *answer, const char *id, const char *uuid)
+kvm_identity_check(const json_t *answer, const char *id, const char *uuid, bool network)
 {
     g_autofree char *host = host_name(id);
     g_autofree char *machine = machine_id(uuid);
+    g_autofree char *mac = kvm_identity_mac(uuid);
     const char *seen_uuid = json_string_value(json_object_get(answer, "uuid"));
     const char *time_text = json_string_value(json_object_get(answer, "time_ms"));
     int64_t off_ms =
@@ -80,6 +94,9 @@ kvm_identity_check(const json_t *answer, const char *id, const char *uuid)
     /* A guest without SMBIOS has none to keep. */
     if (seen_uuid != NULL && seen_uuid[0] != '\0' && g_ascii_strcasecmp(seen_uuid, uuid) != 0) {
         return g_strdup("its guest kept its product's uuid");
+    }
+    if (network && !says(answer, "mac", mac)) {
+        return g_strdup("its guest kept the address of its network card");
     }
     if (!says(answer, "seeded", "yes")) {
         return g_strdup("its guest did not take new random numbers");

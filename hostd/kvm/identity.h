@@ -12,14 +12,19 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The order for the machine called id with that uuid: host name, machine id, seed, time; g_free().
+/* The address of the machine's network card, by its uuid: locally administered; g_free(). */
+char *kvm_identity_mac(const char *uuid);
+
+/*
+ * The order for the machine called id with that uuid: host name, machine id, seed, time and, where
+ * it has a card, its address; g_free().
  */
-char *kvm_identity_order(const char *id, const char *uuid);
+char *kvm_identity_order(const char *id, const char *uuid, bool network);
 
 /*
  * NULL when the answer says that the guest became what the order for id and uuid says, else why
  * not; g_free(). The answer is the guest's: foreign.
  */
-char *kvm_identity_check(const json_t *answer, const char *id, const char *uuid);
+char *kvm_identity_check(const json_t *answer, const char *id, const char *uuid, bool network);
 
 #endif

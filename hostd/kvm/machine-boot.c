@@ -5,12 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hostd/kvm/identity.h"
 #include "hostd/kvm/machine-private.h"
 #include "hostd/kvm/socket.h"
 #include "hostd/kvm/spec.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
+#define BRIDGE_TEXT    "bridge (it has to be there, and allowed in /etc/qemu/bridge.conf)"
 #define FIRST_FD       3 /* where launch puts the first descriptor */
 #define DISPLAY_WIDTH  1280
 #define DISPLAY_HEIGHT 800
@@ -65,11 +67,17 @@ open_files(struct kvm_machine *machine, struct files *files, struct kvm_spec *sp
         files_add(files, "rescue socket", kvm_socket_listen(folder, KVM_RESCUE_SOCKET));
     spec->agent_fd = files_add(files, "agent socket", kvm_socket_listen(folder, KVM_AGENT_SOCKET));
     spec->kernel_fd = spec->initrd_fd = spec->disk_fd = spec->base_fd = spec->middle_fd = -1;
-    spec->ram_fd = -1;
+    spec->ram_fd = spec->net_fd = -1;
     if (machine->ram_fd >= 0) {
         int ram = fcntl(machine->ram_fd, F_DUPFD_CLOEXEC, 0);
 
         spec->ram_fd = files_add(files, "template's memory", ram < 0 ? -errno : ram);
+    }
+    if (machine->network != NULL && machine->network[0] != '\0') {
+        int tap = -1;
+        int joined = vd_launch_tap(machine->environment->launch, machine->network, &tap);
+
+        spec->net_fd = files_add(files, BRIDGE_TEXT, joined < 0 ? joined : tap);
     }
     if (machine->kernel != NULL) {
         spec->kernel_fd = files_add(files, "kernel", open_file(machine->kernel, O_RDONLY));
@@ -151,8 +159,12 @@ launch(struct kvm_machine *machine)
     struct kvm_spec spec;
     g_autoptr(GError) error = NULL;
     g_autofree char *text = NULL;
+    g_autofree char *mac = NULL;
 
+    mac = kvm_identity_mac(machine->record.uuid);
     fill_spec(machine, &spec);
+    spec.nic = machine->network != NULL;
+    spec.mac = mac;
     if (open_files(machine, &files, &spec) < 0) {
         text = g_strdup_printf("its %s does not open: %s", files.failed, strerror(files.error));
         fail(machine, text);

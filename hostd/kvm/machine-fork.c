@@ -133,7 +133,8 @@ kvm_machine_fork(struct kvm_machine *machine)
 void
 kvm_machine_renew(struct kvm_machine *machine)
 {
-    g_autofree char *order = kvm_identity_order(machine->record.id, machine->record.uuid);
+    g_autofree char *order =
+        kvm_identity_order(machine->record.id, machine->record.uuid, machine->record.network);
 
     machine->renewals++;
     if (!kvm_agent_identify(machine->agent, order)) {
@@ -157,7 +158,8 @@ keep_answer(const struct kvm_machine *machine, const json_t *answer)
 void
 kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
 {
-    g_autofree char *text = kvm_identity_check(answer, machine->record.id, machine->record.uuid);
+    g_autofree char *text = kvm_identity_check(answer, machine->record.id, machine->record.uuid,
+                                               machine->record.network);
 
     if (!machine->record.forked || machine->record.ready ||
         machine->record.stage != KVM_STAGE_RUNNING) {

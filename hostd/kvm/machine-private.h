@@ -58,6 +58,7 @@ struct kvm_machine {
     char *kernel, *initrd, *cmdline, *disk; /* what the image brings; paths */
 
     /* Of a fork, and of what is to be forked. */
+    char *network;                /* as in the order */
     char *fork_state, *fork_disk; /* paths in the template; NULL: it boots */
     int ram_fd;                   /* -1: memory of its own */
     unsigned renewals;            /* orders to become somebody else that went out */

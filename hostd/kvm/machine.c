@@ -146,6 +146,7 @@ fill_record(struct kvm_machine *machine, const struct kvm_order *order)
     record->accel = machine->environment->accel;
     record->display = order->display;
     record->forked = order->fork != NULL;
+    record->network = order->network != NULL;
     record->agent = order->files.agent;
     record->user = g_strdup(order->user);
     record->kept = order->kept;
@@ -209,6 +210,7 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     machine->initrd = image_file(environment, order, order->files.initrd);
     machine->disk = image_file(environment, order, order->files.disk);
     machine->cmdline = g_strdup(order->files.cmdline);
+    machine->network = g_strdup(order->network);
     if (order->fork != NULL) {
         machine->fork_state = g_strdup(order->fork->state);
         machine->fork_disk = g_strdup(order->fork->disk);
@@ -392,6 +394,7 @@ kvm_machine_free(struct kvm_machine *machine)
     g_free(machine->initrd);
     g_free(machine->disk);
     g_free(machine->cmdline);
+    g_free(machine->network);
     kvm_machine_drop_fork(machine);
     g_free(machine);
 }

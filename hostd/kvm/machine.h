@@ -66,6 +66,7 @@ struct kvm_order {
     int64_t keep_ms;                 /* how long a deleted disk stays in the trash */
     const char *origin;              /* an entry of the trash whose disk it takes, or NULL */
     const char *refused;             /* not NULL: it must not be started, and this is why */
+    const char *network;             /* a bridge; "": a card without one; NULL: no card */
     const struct kvm_template *fork; /* not NULL: it starts as a copy of that */
     int template_ram_fd;             /* memory of a machine that is to become a template; 0: none */
 };

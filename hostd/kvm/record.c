@@ -33,7 +33,7 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
     g_autofree char *path = g_build_filename(folder, KVM_RECORD_FILE, NULL);
     json_t *json = json_pack(
         "{s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:i, s:I, s:s, "
-        "s:b, s:I, s:s?, s:s, s:b, s:b, s:b, s:b, s:b, s:s?, s:I}",
+        "s:b, s:I, s:s?, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s?, s:I}",
         "version", RECORD_VERSION, "id", record->id, "pool", record->pool, "image", record->image,
         "revision", (int)record->revision, "slot", (int)record->slot, "epoch",
         (json_int_t)record->epoch, "run_epoch", (json_int_t)record->run_epoch, "cpu",
@@ -43,8 +43,9 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
         (json_int_t)record->process.start_time, "stage", stage_names[record->stage], "ready",
         (int)record->ready, "since_ms", (json_int_t)record->since_ms, "text", record->text,
         "display", kvm_display_name(record->display), "forked", (int)record->forked, "kept",
-        (int)record->kept, "userdisk", (int)record->userdisk, "held", (int)record->held, "resting",
-        (int)record->resting, "user", record->user, "keep_ms", (json_int_t)record->keep_ms);
+        (int)record->kept, "network", (int)record->network, "userdisk", (int)record->userdisk,
+        "held", (int)record->held, "resting", (int)record->resting, "user", record->user, "keep_ms",
+        (json_int_t)record->keep_ms);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
     int result = text == NULL ? -EILSEQ : vd_file_replace(path, text, strlen(text), 0600);
 
@@ -107,6 +108,7 @@ parse(json_t *json, struct kvm_record *record)
     record->memory_mb = (unsigned)memory_mb;
     record->accel = strcmp(accel, "kvm") == 0 ? KVM_ACCEL_KVM : KVM_ACCEL_TCG;
     record->kept = json_is_true(json_object_get(json, "kept"));
+    record->network = json_is_true(json_object_get(json, "network"));
     record->userdisk = json_is_true(json_object_get(json, "userdisk"));
     record->held = json_is_true(json_object_get(json, "held"));
     record->resting = json_is_true(json_object_get(json, "resting"));

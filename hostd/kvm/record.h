@@ -46,6 +46,7 @@ struct kvm_record {
     enum kvm_stage stage;
     bool ready;       /* it has been ready once */
     bool kept;        /* its disk outlives the machine: only an order deletes it */
+    bool network;     /* it has a network card */
     bool userdisk;    /* a user's own disk was plugged, or may have been */
     bool held;        /* it stands still until there is room for what it writes */
     bool resting;     /* STOPPING: it will be STOPPED, not GONE */

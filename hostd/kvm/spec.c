@@ -71,6 +71,9 @@ kvm_spec_check(const struct kvm_spec *spec, GError **error)
     if (spec->qmp_fd < 0 || spec->rescue_fd < 0 || spec->agent_fd < 0) {
         return refuse(error, "a control socket is missing");
     }
+    if (spec->nic && spec->mac == NULL) {
+        return refuse(error, "a network card needs an address");
+    }
     if (spec->kernel_fd < 0 && spec->disk_fd < 0) {
         return refuse(error, "the image has neither a kernel nor a disk");
     }
@@ -226,6 +229,14 @@ add_devices(GPtrArray *arguments, const struct kvm_spec *spec)
     /* Where a user's own disk is plugged when she comes: SCSI takes one at any time, and at once.
      */
     add(arguments, "-device", "virtio-scsi-pci,id=scsi");
+    if (spec->nic && spec->net_fd >= 0) {
+        addf(arguments, "-netdev", "tap,id=net,fd=%d,vhost=off", spec->net_fd);
+    }
+    if (spec->nic) { /* nothing boots from it, so that it needs no ROM */
+        addf(arguments, "-device",
+             "virtio-net-pci,id=nic%s,mac=%s,romfile=", spec->net_fd >= 0 ? ",netdev=net" : "",
+             spec->mac);
+    }
 }
 
 /* A qcow2 that is only read, over another one or nothing. */

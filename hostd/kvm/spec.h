@@ -7,7 +7,8 @@
  *
  * Pure: no I/O. Files reach the machine as descriptors only, so that it needs no path of ours. The
  * device list is an allow-list: graphics, keyboard, mouse, tablet, random numbers, generation id,
- * one serial port for the agent, at most one disk, an empty SCSI bus; no network. A fork's
+ * one serial port for the agent, at most one disk, an empty SCSI bus, a network card if it
+ * is to have one. A fork's
  * arguments are its template's but for name, uuid, generation id and where memory and disk come
  * from.
  */
@@ -42,11 +43,14 @@ struct kvm_spec {
     /* Descriptor numbers inside the machine's process; -1 where there is none. */
     int qmp_fd, rescue_fd, agent_fd; /* listening unix sockets */
     int kernel_fd, initrd_fd;
-    int disk_fd;         /* the desktop's overlay, read-write qcow2 */
-    int base_fd;         /* what the overlay stands on, read-only qcow2 */
-    int middle_fd;       /* a template's frozen overlay between the two; -1: there is none */
-    int ram_fd;          /* a memory file of exactly memory_mb, see ramfile.h; -1: its own memory */
-    bool ram_shared;     /* what the guest writes goes into ram_fd; else it stays private */
+    int disk_fd;     /* the desktop's overlay, read-write qcow2 */
+    int base_fd;     /* what the overlay stands on, read-only qcow2 */
+    int middle_fd;   /* a template's frozen overlay between the two; -1: there is none */
+    int ram_fd;      /* a memory file of exactly memory_mb, see ramfile.h; -1: its own memory */
+    bool ram_shared; /* what the guest writes goes into ram_fd; else it stays private */
+    bool nic;        /* a network card, with mac */
+    int net_fd;      /* a tap device for it; -1: it is plugged in nowhere */
+    const char *mac;
     bool incoming;       /* it starts with the state of a template, which comes over the monitor */
     const char *cmdline; /* kernel arguments, or NULL */
     bool disposable;     /* the disk is thrown away with the desktop: its flushes are not needed */

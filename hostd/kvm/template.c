@@ -25,6 +25,9 @@ digest_arguments(const struct kvm_shape *shape)
                             .accel = shape->accel,
                             .cpu = shape->cpu,
                             .memory_mb = shape->memory_mb,
+                            .nic = shape->network,
+                            .net_fd = -1,
+                            .mac = "",
                             .display = KVM_DISPLAY_DBUS};
     g_auto(GStrv) arguments = kvm_spec_arguments(&spec);
     g_autofree char *text = g_strjoinv(" ", arguments);
@@ -37,11 +40,11 @@ describe(const struct kvm_shape *shape)
 {
     g_autofree char *arguments = digest_arguments(shape);
 
-    return json_pack("{s:i, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:s}", "version", TEMPLATE_VERSION,
-                     "image", shape->image, "revision", (int)shape->revision, "digest",
-                     shape->digest, "cpu", (int)shape->cpu, "memory_mb", (int)shape->memory_mb,
-                     "accel", kvm_accel_name(shape->accel), "engine", shape->engine, "arguments",
-                     arguments);
+    return json_pack("{s:i, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:s, s:b}", "version",
+                     TEMPLATE_VERSION, "image", shape->image, "revision", (int)shape->revision,
+                     "digest", shape->digest, "cpu", (int)shape->cpu, "memory_mb",
+                     (int)shape->memory_mb, "accel", kvm_accel_name(shape->accel), "engine",
+                     shape->engine, "arguments", arguments, "network", (int)shape->network);
 }
 
 static char *

@@ -25,6 +25,7 @@
 struct kvm_shape {
     const char *image, *digest; /* digest: of the image revision */
     unsigned revision, cpu, memory_mb;
+    bool network; /* with a card */
     enum kvm_accel accel;
     const char *engine; /* version of the program that runs it */
 };

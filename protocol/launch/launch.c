@@ -236,6 +236,28 @@ vd_launch_streamer(struct vd_launch *launch, unsigned slot, const int *fds, size
     return call(launch, &request, sent, fd_count + 1, NULL, ret_process);
 }
 
+bool
+vd_launch_bridge_is_good(const char *bridge)
+{
+    size_t size = strlen(bridge);
+
+    return size > 0 && size <= VD_LAUNCH_BRIDGE_MAX && bridge[0] != '-' && bridge[0] != '.' &&
+           strspn(bridge, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+               size;
+}
+
+int
+vd_launch_tap(struct vd_launch *launch, const char *bridge, int *ret_fd)
+{
+    struct vd_launch_request request = {.version = VD_LAUNCH_VERSION, .verb = VD_LAUNCH_TAP};
+
+    if (!vd_launch_bridge_is_good(bridge)) {
+        return -EINVAL;
+    }
+    memcpy(request.bridge, bridge, strlen(bridge) + 1);
+    return call(launch, &request, NULL, 0, ret_fd, NULL);
+}
+
 int
 vd_launch_signal(struct vd_launch *launch, unsigned slot, struct vd_process process, int signal)
 {

@@ -25,6 +25,7 @@
 #define VD_LAUNCH_MAX_SLOT    16384u
 #define VD_LAUNCH_MAX_ARGV    (64u * 1024u) /* bytes of NUL-separated arguments in a memfd */
 #define VD_LAUNCH_MAX_PAM     16u           /* PAM helpers at once */
+#define VD_LAUNCH_BRIDGE_MAX  15u           /* bytes of a network device's name */
 #define VD_LAUNCH_PAM_SECONDS 30u           /* then the helper is killed */
 
 struct vd_launch;
@@ -56,6 +57,15 @@ int vd_launch_machine(struct vd_launch *launch, unsigned slot, const char *const
 /* Starts vedette-streamer the same way; fds[0] is its listening control socket. */
 int vd_launch_streamer(struct vd_launch *launch, unsigned slot, const int *fds, size_t fd_count,
                        int log_fd, struct vd_process *ret_process);
+
+/*
+ * A port on a bridge of this host for a machine, as a descriptor of a tap device with virtio
+ * headers. -EINVAL for what is no name, -ENOENT without QEMU's helper, -EACCES when that refuses.
+ */
+int vd_launch_tap(struct vd_launch *launch, const char *bridge, int *ret_fd);
+
+/* True for what can be the name of a bridge: letters, digits, '.', '_', '-'. */
+bool vd_launch_bridge_is_good(const char *bridge);
 
 /* Sends a signal to a process that runs under slot's uid and has that start time; else -ESRCH. */
 int vd_launch_signal(struct vd_launch *launch, unsigned slot, struct vd_process process,

@@ -22,6 +22,7 @@ struct config {
     int64_t pam_seconds;
     const char *machine;
     const char *streamer;
+    const char *bridge_helper;
 };
 
 static const struct vd_option options[] = {
@@ -45,6 +46,9 @@ static const struct vd_option options[] = {
      "The program that runs a desktop (QEMU); required for a host."},
     {"streamer", VD_OPTION_STRING, offsetof(struct config, streamer), NULL, 0, 0, "FILE",
      "The program vedette-streamer; required for a host."},
+    {"bridge-helper", VD_OPTION_STRING, offsetof(struct config, bridge_helper),
+     "/usr/lib/qemu/qemu-bridge-helper", 0, 0, "FILE",
+     "The program that puts a machine on a bridge; without it there is no Network=bridge."},
 };
 
 static const struct vd_program program = {
@@ -83,6 +87,10 @@ open_programs(const struct config *config, struct vd_launch_settings *settings)
     if (result == 0) {
         result = open_program(&settings->streamer, "streamer", config->streamer);
     }
+    if (result == 0 &&
+        vd_launch_program_open(&settings->bridge_helper, config->bridge_helper) < 0) {
+        settings->bridge_helper.fd = -1; /* who wants a bridge is told then */
+    }
     return result;
 }
 
@@ -111,7 +119,7 @@ int
 main(int argc, char **argv)
 {
     struct config config;
-    struct vd_launch_settings settings = {.fd = -1};
+    struct vd_launch_settings settings = {.fd = -1, .bridge_helper = {.fd = -1}};
     const char *pam_argv[] = {"vedette-pam", "--service", NULL, "--confdir", NULL, NULL};
     const char *const streamer_argv[] = {"vedette-streamer", "--control-fd", "3", NULL};
     int result;

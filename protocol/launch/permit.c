@@ -17,6 +17,7 @@ static const struct permit permits[] = {
     {VD_LAUNCH_MACHINE, VD_LAUNCH_ROLE_HOST, 2, VD_LAUNCH_MAX_FDS + 2},
     {VD_LAUNCH_STREAMER, VD_LAUNCH_ROLE_HOST, 1, VD_LAUNCH_MAX_FDS + 1},
     {VD_LAUNCH_SIGNAL, VD_LAUNCH_ROLE_HOST, 0, 0},
+    {VD_LAUNCH_TAP, VD_LAUNCH_ROLE_HOST, 0, 0},
 };
 
 /* Enough to stop a desktop by the ladder and to hold one still. */
@@ -52,6 +53,15 @@ check_signal(const struct vd_launch_request *request)
     return -EINVAL;
 }
 
+static int
+check_bridge(const struct vd_launch_request *request)
+{
+    return memchr(request->bridge, '\0', sizeof(request->bridge)) != NULL &&
+                   vd_launch_bridge_is_good(request->bridge)
+               ? 0
+               : -EINVAL;
+}
+
 int
 vd_launch_permit(enum vd_launch_role role, const struct vd_launch_request *request, size_t fd_count)
 {
@@ -71,7 +81,9 @@ vd_launch_permit(enum vd_launch_role role, const struct vd_launch_request *reque
             request->slot >= VD_LAUNCH_MAX_SLOT) {
             return -EINVAL;
         }
-        return request->verb == VD_LAUNCH_SIGNAL ? check_signal(request) : 0;
+        return request->verb == VD_LAUNCH_SIGNAL ? check_signal(request)
+               : request->verb == VD_LAUNCH_TAP  ? check_bridge(request)
+                                                 : 0;
     }
     return -EPERM;
 }

@@ -7,14 +7,14 @@
  * (both ends are one build on one machine; the version says so).
  *
  * Descriptors ride along with MACHINE (arguments in a sealed memfd, log, then the child's) and
- * STREAMER (log, then the child's); the reply to PAM brings one back.
+ * STREAMER (log, then the child's); the replies to PAM and TAP bring one back.
  */
 
 #include <stdint.h>
 
 #include "protocol/launch/launch.h"
 
-#define VD_LAUNCH_VERSION  1u
+#define VD_LAUNCH_VERSION  2u
 #define VD_LAUNCH_SENT_FDS (VD_LAUNCH_MAX_FDS + 2u)
 
 enum vd_launch_verb {
@@ -22,6 +22,7 @@ enum vd_launch_verb {
     VD_LAUNCH_MACHINE = 2,
     VD_LAUNCH_STREAMER = 3,
     VD_LAUNCH_SIGNAL = 4,
+    VD_LAUNCH_TAP = 5,
 };
 
 struct vd_launch_request {
@@ -31,6 +32,7 @@ struct vd_launch_request {
     int32_t signal;
     int64_t pid; /* SIGNAL */
     uint64_t start_time;
+    char bridge[VD_LAUNCH_BRIDGE_MAX + 1]; /* TAP, terminated */
 };
 
 struct vd_launch_reply {

@@ -17,6 +17,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/launch/helpers.h"
+#include "protocol/launch/tap.h"
 
 #define MAX_ARGUMENTS   1024u
 #define STATUS_MAX_SIZE 16384u
@@ -301,6 +302,17 @@ send_signal(const struct server *server, const struct vd_launch_request *request
 }
 
 static int
+make_tap(const struct server *server, const struct vd_launch_request *request, int *ret_fd)
+{
+    int fd = server->settings->bridge_helper.fd < 0
+                 ? -ENOENT
+                 : vd_launch_tap_make(&server->settings->bridge_helper, request->bridge);
+
+    *ret_fd = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
+}
+
+static int
 handle(struct server *server, struct message *message)
 {
     struct vd_launch_reply answer = {0};
@@ -320,6 +332,8 @@ handle(struct server *server, struct message *message)
         result = start_machine(server, message, &process);
     } else if (message->request.verb == VD_LAUNCH_STREAMER) {
         result = start_streamer(server, message, &process);
+    } else if (message->request.verb == VD_LAUNCH_TAP) {
+        result = make_tap(server, &message->request, &fd);
     } else {
         result = send_signal(server, &message->request);
     }

@@ -26,6 +26,7 @@ struct vd_launch_settings {
     const char *const *pam_argv;
     struct vd_launch_program machine;
     struct vd_launch_program streamer;
+    struct vd_launch_program bridge_helper; /* fd -1: there is none */
     const char *const *streamer_argv;
 };
 

@@ -168,6 +168,23 @@ test_signals_are_few_and_never_to_everyone(void)
 }
 
 static void
+test_bridges_have_names(void)
+{
+    struct vd_launch_request request = {
+        .version = VD_LAUNCH_VERSION, .verb = VD_LAUNCH_TAP, .bridge = "br-lab.7"};
+
+    g_assert_cmpint(vd_launch_permit(VD_LAUNCH_ROLE_HOST, &request, 0), ==, 0);
+    g_assert_cmpint(vd_launch_permit(VD_LAUNCH_ROLE_BROKER, &request, 0), ==, -EPERM);
+    g_assert_cmpint(vd_launch_permit(VD_LAUNCH_ROLE_HOST, &request, 1), ==, -EINVAL);
+    memcpy(request.bridge, "--fd=9", 7);
+    g_assert_cmpint(vd_launch_permit(VD_LAUNCH_ROLE_HOST, &request, 0), ==, -EINVAL);
+    memset(request.bridge, 'b', sizeof(request.bridge)); /* no end */
+    g_assert_cmpint(vd_launch_permit(VD_LAUNCH_ROLE_HOST, &request, 0), ==, -EINVAL);
+    request.bridge[0] = '\0';
+    g_assert_cmpint(vd_launch_permit(VD_LAUNCH_ROLE_HOST, &request, 0), ==, -EINVAL);
+}
+
+static void
 test_processes_are_named_for_good(void)
 {
     struct vd_process self = {getpid(), vd_process_start_time(getpid())};
@@ -427,6 +444,7 @@ main(int argc, char **argv)
     g_test_add_func("/launch/permits-follow-the-role", test_permits_follow_the_role);
     g_test_add_func("/launch/signals-are-few-and-never-to-everyone",
                     test_signals_are_few_and_never_to_everyone);
+    g_test_add_func("/launch/bridges-have-names", test_bridges_have_names);
     g_test_add_func("/launch/processes-are-named-for-good", test_processes_are_named_for_good);
     g_test_add_func("/launch/machine-gets-uid-descriptors-and-arguments",
                     test_machine_gets_uid_descriptors_and_arguments);

@@ -254,6 +254,23 @@ test_userdisk(void)
 }
 
 static void
+test_network(void)
+{
+    static const char *const expected[] = {
+        "lab.pool:6: Network=br0: 'none' or 'bridge:' and the name of a bridge on the hosts, as "
+        "bridge:br0",
+        NULL};
+    struct broker_pool *pool = expect_pool(MINIMAL "[Machine]\nNetwork=bridge:br-lab.7\n");
+
+    g_assert_cmpstr(pool->bridge, ==, "br-lab.7");
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL "[Machine]\nNetwork=none\n");
+    g_assert_null(pool->bridge);
+    broker_pool_free(pool);
+    expect_errors(MINIMAL "[Machine]\nNetwork=br0\n", expected);
+}
+
+static void
 test_bad_principals(void)
 {
     static const char *const expected[] = {"lab.pool:3: '*': no wildcards; name users and @groups",
@@ -404,6 +421,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/units-are-mandatory", test_units_are_mandatory);
     g_test_add_func("/poolfile/dedicated", test_dedicated);
     g_test_add_func("/poolfile/user-disk-needs-its-user", test_userdisk);
+    g_test_add_func("/poolfile/network-is-a-bridge", test_network);
     g_test_add_func("/poolfile/bad-principals-are-refused", test_bad_principals);
     g_test_add_func("/poolfile/misplaced-key-names-its-section", test_misplaced_key);
     g_test_add_func("/poolfile/spares-fit-into-max", test_spares_within_max);

@@ -121,6 +121,21 @@ test_template_and_its_fork(void)
 }
 
 static void
+test_network_card(void)
+{
+    struct kvm_spec spec = make_spec();
+
+    spec.kernel_fd = 6;
+    spec.nic = true;
+    spec.net_fd = 7;
+    g_assert_false(kvm_spec_check(&spec, NULL));
+    spec.mac = "02:01:02:03:04:05";
+    compare_with_golden(&spec, "network");
+    spec.net_fd = -1;
+    compare_with_golden(&spec, "network-template");
+}
+
+static void
 test_fork_that_would_write_to_its_template(void)
 {
     struct kvm_spec spec = make_spec();
@@ -232,6 +247,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/spec/template-and-its-fork", test_template_and_its_fork);
+    g_test_add_func("/spec/network-card", test_network_card);
     g_test_add_func("/spec/fork-that-would-write", test_fork_that_would_write_to_its_template);
     g_test_add_func("/spec/display-over-spice", test_display_over_spice);
     g_test_add_func("/spec/words-for-displays", test_words_for_displays);

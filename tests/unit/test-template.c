@@ -184,7 +184,7 @@ answer(const char *host, const char *machine, const char *uuid, const char *seed
 static void
 expect_check(json_t *seen, const char *wanted)
 {
-    g_autofree char *text = kvm_identity_check(seen, "d_1", UUID);
+    g_autofree char *text = kvm_identity_check(seen, "d_1", UUID, false);
 
     if (wanted == NULL) {
         g_assert_cmpstr(text, ==, NULL);
@@ -198,8 +198,9 @@ expect_check(json_t *seen, const char *wanted)
 static void
 test_identities(void)
 {
-    g_autofree char *order = kvm_identity_order("d_1", UUID);
-    g_autofree char *again = kvm_identity_order("d_1", UUID);
+    g_autofree char *order = kvm_identity_order("d_1", UUID, false);
+    g_autofree char *again = kvm_identity_order("d_1", UUID, false);
+    g_autofree char *text = NULL;
     json_t *json = json_loads(order, 0, NULL);
 
     g_assert_cmpstr(json_string_value(json_object_get(json, "host")), ==, "d-1");
@@ -217,6 +218,17 @@ test_identities(void)
     expect_check(answer("d-1", MACHINE_ID, UUID, "no", 0), "random");
     expect_check(answer("d-1", MACHINE_ID, UUID, "yes", 5000), "clock");
     expect_check(answer("d-1", MACHINE_ID, UUID, "yes", -5000), "clock");
+    g_free(again);
+    again = kvm_identity_order("d_1", UUID, true);
+    g_assert_nonnull(strstr(again, "\"mac\":\"02:04:03:02:01:00\""));
+    json = answer("d-1", MACHINE_ID, UUID, "yes", 0);
+    text = kvm_identity_check(json, "d_1", UUID, true);
+    g_assert_nonnull(strstr(text, "network card"));
+    g_free(text);
+    json_object_set_new(json, "mac", json_string("02:04:03:02:01:00"));
+    text = kvm_identity_check(json, "d_1", UUID, true);
+    g_assert_cmpstr(text, ==, NULL);
+    json_decref(json);
     expect_check(json_object(), "host name");
     expect_check(json_pack("{s:i, s:[]}", "host", 7, "machine"), "host name");
 }
