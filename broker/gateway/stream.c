@@ -10,8 +10,11 @@
 
 #define MODULE         "stream"
 #define MAX_FIRST_BODY 64u    /* TICKET and UPLINK */
-#define WRITE_BYTES    65536u /* at most one lws_write() */
-#define AT_ONCE_BYTES  16384  /* as little as this, behind as little, is relayed without a wait */
+#define TLS_RECORD     16384u /* bytes that fit into one */
+#define FRAME_HEADER   4u     /* of WebSocket, before 126 to 65,535 bytes */
+#define MAX_RECORDS    4u     /* of one lws_write() */
+#define WRITE_BYTES    (MAX_RECORDS * TLS_RECORD)
+#define AT_ONCE_BYTES  16384 /* as little as this, behind as little, is relayed without a wait */
 #define RETRY_MS       500u
 #define PAUSE_SECS     5
 
@@ -367,6 +370,21 @@ gateway_stream_received(struct gateway_conn *conn, const uint8_t *data, size_t s
     return at < size ? relay(conn, data + at, size - at) : 0;
 }
 
+/*
+ * How much to write of so many bytes: with WebSocket's header before them they fill records of TLS;
+ * a few bytes more would make one of their own, with its own system call.
+ */
+static size_t
+whole_records(size_t size)
+{
+    size_t records = (size + FRAME_HEADER) / TLS_RECORD;
+
+    if (records == 0) {
+        return size;
+    }
+    return (records < MAX_RECORDS ? records : MAX_RECORDS) * TLS_RECORD - FRAME_HEADER;
+}
+
 int
 gateway_stream_writeable(struct gateway_conn *conn)
 {
@@ -380,7 +398,7 @@ gateway_stream_writeable(struct gateway_conn *conn)
         }
         return 0;
     }
-    part = part < WRITE_BYTES ? part : WRITE_BYTES;
+    part = whole_records(part);
     memcpy(chunk + LWS_PRE, gateway_pipe_data(&conn->out), part);
     if (lws_write(conn->socket.wsi, chunk + LWS_PRE, part, LWS_WRITE_BINARY) < (int)part) {
         return -1;
