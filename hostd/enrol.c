@@ -106,6 +106,7 @@ hostd_enrol_new(const char *folder, const char *name, int join_fd, long renew_s)
     struct hostd_enrol *enrol = g_new0(struct hostd_enrol, 1);
     char *stored;
 
+    vd_folder_sweep(folder);
     enrol->folder = g_strdup(folder);
     enrol->renew_s = renew_s;
     load_pair(enrol);

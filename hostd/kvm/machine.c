@@ -318,6 +318,7 @@ kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
     g_autoptr(GError) error = NULL;
     struct kvm_record record;
 
+    vd_folder_sweep(machine->path);
     if (!kvm_record_read(&record, machine->path, &error)) {
         if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
             kvm_machine_free(machine);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/base/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TEMPORARY ".tmp-" /* and six more characters: what is not yet in its place */
 
 void
 vd_fd_clear(int *fd)
@@ -94,7 +98,8 @@ vd_file_replace(const char *path, const void *data, size_t size, mode_t mode)
     int fd;
     int result;
 
-    if (snprintf(temporary, sizeof(temporary), "%s.tmp-XXXXXX", path) >= (int)sizeof(temporary)) {
+    if (snprintf(temporary, sizeof(temporary), "%s" TEMPORARY "XXXXXX", path) >=
+        (int)sizeof(temporary)) {
         return -ENAMETOOLONG;
     }
     fd = mkostemp(temporary, O_CLOEXEC);
@@ -114,6 +119,31 @@ vd_file_replace(const char *path, const void *data, size_t size, mode_t mode)
         return result;
     }
     return sync_folder_of(path);
+}
+
+/* "NAME.tmp-" and what mkostemp() puts for the X. */
+static bool
+is_temporary(const char *name)
+{
+    const char *mark = strstr(name, TEMPORARY);
+
+    return mark != NULL && strlen(mark) == sizeof(TEMPORARY "XXXXXX") - 1;
+}
+
+void
+vd_folder_sweep(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (is_temporary(entry->d_name)) {
+            (void)unlinkat(dirfd(folder), entry->d_name, 0); /* it is looked for again next time */
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
 }
 
 int

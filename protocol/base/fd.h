@@ -26,6 +26,9 @@ int vd_fd_write_all(int fd, const void *data, size_t size);
  */
 int vd_file_replace(const char *path, const void *data, size_t size, mode_t mode);
 
+/* Removes what a vd_file_replace() that was killed left in a folder that nobody writes to now. */
+void vd_folder_sweep(const char *path);
+
 /*
  * Reads a whole file of at most max bytes; a larger one is -EFBIG. *ret_data is terminated with an
  * extra zero byte and belongs to the caller (free()).
