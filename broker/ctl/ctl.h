@@ -17,7 +17,10 @@ struct ctl {
     const char *config; /* absolute */
     bool json;
     int64_t since_hours; /* for audit */
-    const char *recipe;  /* for image build, as are the next */
+    const char *script;  /* for image patch, as are the next */
+    const char *note;
+    int64_t seconds;    /* 0: what vedette-image takes for right */
+    const char *recipe; /* for image build, as are the next */
     const char *guest;
     const char *cache;
     const char *programs;

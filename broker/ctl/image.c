@@ -41,6 +41,23 @@ become_image(const struct ctl *ctl, GPtrArray *arguments)
     return CTL_FAILED;
 }
 
+/* The same for a patch, which is a build without a recipe of its own. */
+static int
+become_patch(const struct ctl *ctl, GPtrArray *arguments, char *reference)
+{
+    g_autofree char *cache =
+        ctl->cache != NULL ? g_strdup(ctl->cache) : g_build_filename(ctl->state, "cache", NULL);
+    g_autofree char *seconds = ctl->seconds > 0 ? g_strdup_printf("%d", (int)ctl->seconds) : NULL;
+
+    g_ptr_array_add(arguments, (char *)"patch");
+    g_ptr_array_add(arguments, reference);
+    add(arguments, "--script", ctl->script);
+    add(arguments, "--note", ctl->note);
+    add(arguments, "--seconds", seconds);
+    add(arguments, "--cache", cache);
+    return become_image(ctl, arguments);
+}
+
 /* Takes over the process for a build; what was not said is beside the programs and in the state. */
 static int
 become_build(const struct ctl *ctl, GPtrArray *arguments, char *name)
@@ -71,6 +88,9 @@ ctl_verb_image(const struct ctl *ctl, char **words)
     if (strcmp(verb, "build") == 0 && count == 3 && ctl->recipe != NULL) {
         return become_build(ctl, arguments, words[2]);
     }
+    if (strcmp(verb, "patch") == 0 && count == 3 && ctl->script != NULL) {
+        return become_patch(ctl, arguments, words[2]);
+    }
     if (strcmp(verb, "publish") == 0 && count == 3 && !ctl_publish_test(ctl, words[2])) {
         return CTL_FAILED;
     }
@@ -83,6 +103,8 @@ ctl_verb_image(const struct ctl *ctl, char **words)
         }
         return become_image(ctl, arguments);
     }
-    return ctl_usage("image list, image build NAME --recipe FILE, image publish NAME:REVISION, "
-                     "image rollback NAME or image gc [NAME]");
+    return ctl_usage(
+        "image list, image build NAME --recipe FILE, image patch NAME[:REVISION] --script FILE, "
+        "image publish NAME:REVISION, "
+        "image rollback NAME or image gc [NAME]");
 }

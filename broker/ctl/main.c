@@ -22,6 +22,12 @@ static const struct vd_option options[] = {
      "How far audit looks back."},
     {"recipe", VD_OPTION_STRING, offsetof(struct ctl, recipe), NULL, 0, 0, "FILE",
      "What to build an image from."},
+    {"script", VD_OPTION_STRING, offsetof(struct ctl, script), NULL, 0, 0, "FILE",
+     "image patch: the shell script that root runs in the booted image"},
+    {"note", VD_OPTION_STRING, offsetof(struct ctl, note), NULL, 0, 0, "TEXT",
+     "image patch: what it is for"},
+    {"seconds", VD_OPTION_INT, offsetof(struct ctl, seconds), "0", 0, 86400, "N",
+     "image patch: so long may the script take; 0 is an hour"},
     {"guest", VD_OPTION_STRING, offsetof(struct ctl, guest), NULL, 0, 0, "DIR",
      "Folder with the guest's programs, for image build."},
     {"cache", VD_OPTION_STRING, offsetof(struct ctl, cache), NULL, 0, 0, "DIR",
@@ -52,6 +58,8 @@ static const struct vd_program program = {
         "  audit                    who logged in, was refused, got and left which desktop\n"
         "  image list               images and their revisions\n"
         "  image build NAME --recipe FILE\n"
+        "  image patch NAME[:REVISION] --script FILE   a new revision, by a script in the booted "
+        "one\n"
         "  image publish NAME:REVISION      tries it in each pool, then gives it to everyone\n"
         "  image rollback NAME      publishes the revision before\n"
         "  image gc [NAME]          removes revisions that nobody needs\n"

@@ -25,6 +25,7 @@
 
 #include "hostd/guest/identity.h"
 #include "hostd/guest/port.h"
+#include "hostd/guest/run.h"
 #include "hostd/guest/session.h"
 #include "hostd/guest/signin.h"
 
@@ -186,6 +187,8 @@ on_message(void *data, const char *type, const char *line, size_t size)
         guest_port_say(*port, answer);
     } else if (strcmp(type, "account") == 0) {
         sign_in(*port, line, size);
+    } else if (strcmp(type, "script") == 0 || strcmp(type, "run") == 0) {
+        run_take(type, line, size);
     } else if (strcmp(type, "sync") == 0) {
         write_out();
         guest_port_say(*port, "{\"type\":\"synced\"}\n");
@@ -225,8 +228,9 @@ serve(void)
         guest_port_offer_accounts(port);
     }
     for (;;) {
-        struct pollfd fds[2] = {{.fd = guest_port_fd(port), .events = POLLIN},
-                                {.fd = watch, .events = POLLIN}};
+        struct pollfd fds[3] = {{.fd = guest_port_fd(port), .events = POLLIN},
+                                {.fd = watch, .events = POLLIN},
+                                {.fd = -1, .events = POLLIN}};
 
         while (read(watch, events, sizeof(events)) > 0) {
         }
@@ -235,8 +239,10 @@ serve(void)
         }
         watch_sign_in(port);
         guest_port_step(port);
+        run_step(port);
         fds[0].fd = guest_port_fd(port);
-        poll(fds, 2, fds[0].fd == -1 ? GUEST_PORT_RETRY_MS : -1);
+        fds[2].fd = run_fd();
+        poll(fds, 3, run_is_pending() ? RUN_RETRY_MS : fds[0].fd == -1 ? GUEST_PORT_RETRY_MS : -1);
     }
 }
 

@@ -90,7 +90,7 @@ open_device(void)
 }
 
 /* A line that the host does not take at once is lost: it is said again when the host comes back. */
-static void
+static bool
 send_line(struct guest_port *port, const char *line)
 {
     ssize_t n;
@@ -98,13 +98,20 @@ send_line(struct guest_port *port, const char *line)
     do {
         n = write(port->fd, line, strlen(line));
     } while (n == -1 && errno == EINTR);
+    return n == (ssize_t)strlen(line);
+}
+
+bool
+guest_port_try(struct guest_port *port, const char *line)
+{
+    return port->connected && send_line(port, line);
 }
 
 void
 guest_port_say(struct guest_port *port, const char *line)
 {
     if (port->connected) {
-        send_line(port, line);
+        (void)send_line(port, line); /* who listens asks again */
     }
 }
 
@@ -117,7 +124,7 @@ guest_port_offer_accounts(struct guest_port *port)
 static void
 say_ready(struct guest_port *port)
 {
-    send_line(port, "{\"type\":\"ready\"}\n");
+    (void)send_line(port, "{\"type\":\"ready\"}\n"); /* said again when the host comes back */
 }
 
 void
@@ -260,8 +267,8 @@ take_line(struct guest_port *port, const char *line, size_t size)
         return;
     }
     if (strcmp(type, "ping") == 0) {
-        send_line(port, port->ready ? "{\"type\":\"pong\",\"ready\":true}\n"
-                                    : "{\"type\":\"pong\",\"ready\":false}\n");
+        (void)send_line(port, port->ready ? "{\"type\":\"pong\",\"ready\":true}\n"
+                                          : "{\"type\":\"pong\",\"ready\":false}\n");
     } else if (port->handler != NULL) {
         port->handler(port->data, type, line, size);
     }
@@ -296,7 +303,7 @@ note_connection(struct guest_port *port, bool connected)
     port->skipping = false;
     if (connected) {
         /* It can become another machine, and write out what the machine holds. */
-        send_line(port, port->accounts ? HELLO ",\"accounts\":true}\n" : HELLO "}\n");
+        (void)send_line(port, port->accounts ? HELLO ",\"accounts\":true}\n" : HELLO "}\n");
         if (port->ready) {
             say_ready(port);
         }

@@ -44,6 +44,9 @@ void guest_port_step(struct guest_port *port);
 /* Says one line, its end included, to the host end if that is there. */
 void guest_port_say(struct guest_port *port, const char *line);
 
+/* The same; false when the host end is not there, or does not take it now. */
+bool guest_port_try(struct guest_port *port, const char *line);
+
 /* Makes the hello that follows say that users can be signed in (signin.h). */
 void guest_port_offer_accounts(struct guest_port *port);
 

@@ -28,6 +28,7 @@
 #include "hostd/guest/signin.h"
 #include "hostd/guest/tiny-input.h"
 #include "hostd/guest/tiny-note.h"
+#include "hostd/guest/tiny-run.h"
 #include "hostd/guest/tiny-screen.h"
 #include "hostd/guest/uevent.h"
 
@@ -128,6 +129,8 @@ on_message(void *data, const char *type, const char *line, size_t size)
         guest->power_off = true;
     } else if (strcmp(type, "text") == 0 && guest_port_parse_text(line, size, text)) {
         type_text(&guest->scene, text);
+    } else if (strcmp(type, "script") == 0 || strcmp(type, "run") == 0) {
+        tiny_run_take(guest->port, &guest->scene, type, line, size);
     } else if (strcmp(type, "account") == 0) {
         sign_in(guest, line, size);
     } else if (strcmp(type, "sync") == 0) {

@@ -24,6 +24,8 @@
 struct config {
     const char *recipe, *images, *guest, *cache;
     const char *in_use; /* folder of a host's state */
+    const char *script, *note;
+    int64_t seconds;
     int64_t keep;
     bool json, verify;
 };
@@ -37,6 +39,12 @@ static const struct vd_option options[] = {
      "build: the folder with the programs that run inside a desktop; default beside this program"},
     {"cache", VD_OPTION_STRING, offsetof(struct config, cache), NULL, 0, 0, "DIR",
      "build: downloads and logs, kept between builds; default /var/cache/vedette"},
+    {"script", VD_OPTION_STRING, offsetof(struct config, script), NULL, 0, 0, "FILE",
+     "patch: the shell script that root runs in the booted image"},
+    {"note", VD_OPTION_STRING, offsetof(struct config, note), "", 0, 0, "TEXT",
+     "patch: what it is for; becomes part of the description"},
+    {"seconds", VD_OPTION_INT, offsetof(struct config, seconds), "3600", 1, 86400, "N",
+     "patch: so long may the script take"},
     {"in-use", VD_OPTION_STRING, offsetof(struct config, in_use), NULL, 0, 0, "DIR",
      "gc: state folder of this machine's host; what its desktops and its trash need stays"},
     {"keep", VD_OPTION_INT, offsetof(struct config, keep), "2", 0, 1000, "N",
@@ -50,7 +58,8 @@ static const struct vd_option options[] = {
 static const struct vd_program program = {
     .name = "vedette-image",
     .summary = "Builds and lists images of desktops.",
-    .usage = "build NAME --recipe FILE | list | publish NAME:REVISION | rollback NAME | gc [NAME], "
+    .usage = "build NAME --recipe FILE | patch NAME[:REVISION] --script FILE | list | publish "
+             "NAME:REVISION | rollback NAME | gc [NAME], "
              "each with --images DIR",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
@@ -159,6 +168,62 @@ parse_reference(const char *text, char **ret_name, guint *ret_revision)
     *ret_name = g_strndup(text, (gsize)(colon - text));
     *ret_revision = (guint)revision;
     return true;
+}
+
+/* The revision that new desktops are made of, or the newest sound one; 0: there is none. */
+static guint
+revision_in_force(const char *images, const char *name)
+{
+    guint revision = image_store_published(images, name);
+    GPtrArray *entries = revision == 0 ? image_store_list(images, NULL) : NULL;
+
+    for (guint i = 0; entries != NULL && i < entries->len; i++) {
+        const struct image_entry *entry = entries->pdata[i];
+
+        if (strcmp(entry->name, name) == 0 && entry->problem == NULL) {
+            revision = MAX(revision, entry->revision);
+        }
+    }
+    g_clear_pointer(&entries, g_ptr_array_unref);
+    return revision;
+}
+
+/* A build whose recipe is vedette-patch: progress, log, interruption and sealing are a build's. */
+static int
+run_patch(struct config *config, const char *reference)
+{
+    g_autofree char *name = NULL, *base = NULL, *recipe = NULL, *folder = own_folder();
+    g_autofree char *script = g_canonicalize_filename(config->script, NULL);
+    g_autofree char *images = g_canonicalize_filename(config->images, NULL);
+    g_autofree char *seconds = g_strdup_printf("%d", (int)config->seconds);
+    struct image_manifest *manifest;
+    g_autoptr(GError) error = NULL;
+    guint revision = 0;
+
+    if (!parse_reference(reference, &name, &revision)) {
+        name = g_strdup(reference);
+        revision = image_name_valid(name) ? revision_in_force(images, name) : 0;
+    }
+    base = g_strdup_printf("%s/%s/%u", images, name, revision);
+    manifest = image_name_valid(name) && revision > 0 ? image_manifest_load(base, &error) : NULL;
+    if (manifest == NULL || manifest->kind != IMAGE_DISK || !manifest->agent) {
+        const char *text = manifest != NULL
+                               ? "only an image with a disk and an agent can be patched"
+                           : error != NULL ? error->message
+                                           : "there is no such image; 'image list' shows what is";
+
+        report_failure(config, text, NULL);
+        image_manifest_free(manifest);
+        return 1;
+    }
+    image_manifest_free(manifest);
+    g_setenv("VEDETTE_BASE", base, TRUE);
+    g_setenv("VEDETTE_SCRIPT", script, TRUE);
+    g_setenv("VEDETTE_NOTE", config->note, TRUE);
+    g_setenv("VEDETTE_SECONDS", seconds, TRUE);
+    recipe = g_build_filename(folder, "vedette-patch", NULL);
+    config->recipe = recipe;
+    return run_build(config, name);
 }
 
 static int
@@ -335,6 +400,10 @@ main(int argc, char **argv)
         return config.recipe == NULL ? usage_error("--recipe is missing")
                                      : run_build(&config, argv[left + 1]);
     }
+    if (argc - left == 2 && strcmp(argv[left], "patch") == 0) {
+        return config.script == NULL ? usage_error("--script is missing")
+                                     : run_patch(&config, argv[left + 1]);
+    }
     if (argc - left == 1 && strcmp(argv[left], "list") == 0) {
         return run_list(&config);
     }
@@ -347,5 +416,6 @@ main(int argc, char **argv)
     if (argc - left >= 1 && argc - left <= 2 && strcmp(argv[left], "gc") == 0) {
         return run_gc(&config, argc - left == 2 ? argv[left + 1] : NULL);
     }
-    return usage_error("say build NAME, list, publish NAME:REVISION, rollback NAME or gc");
+    return usage_error(
+        "say build NAME, patch NAME, list, publish NAME:REVISION, rollback NAME or gc");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's reader of messages: what type a line has, and that nonsense has none. */
 #include "hostd/guest/port.h"
+#include "hostd/guest/run.h"
 
 #include <glib.h>
 #include <string.h>
@@ -103,6 +104,18 @@ test_text(void)
     expect_text("{\"utf8\":\"61", NULL);
 }
 
+static void
+test_scripts_only_where_asked_for(void)
+{
+    g_assert_true(run_is_allowed_by("root=/dev/vda quiet vedette.patch\n"));
+    g_assert_true(run_is_allowed_by("vedette.patch quiet"));
+    g_assert_false(run_is_allowed_by("root=/dev/vda quiet\n"));
+    g_assert_false(run_is_allowed_by("vedette.patchy"));
+    g_assert_false(run_is_allowed_by("init=/x/vedette.patch"));
+    g_assert_false(run_is_allowed_by(""));
+    g_assert_false(run_is_allowed());
+}
+
 int
 main(int argc, char **argv)
 {
@@ -112,5 +125,6 @@ main(int argc, char **argv)
     g_test_add_func("/port/finds-the-type", test_types);
     g_test_add_func("/port/nonsense-has-no-type", test_nonsense);
     g_test_add_func("/port/takes-text-out", test_text);
+    g_test_add_func("/guest-port/scripts-only-where-asked-for", test_scripts_only_where_asked_for);
     return g_test_run();
 }
