@@ -102,6 +102,23 @@ set_stopped(struct broker *broker, struct broker_desktop *desktop, bool stopped,
     return true;
 }
 
+/* Since when a newer revision is in force. */
+static bool
+note_age(struct broker *broker, struct broker_desktop *desktop, int64_t old_ms)
+{
+    struct store_desktop row = desktop->row;
+    GError *error = NULL;
+
+    row.old_ms = old_ms;
+    if (!store_desktop_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    desktop->row = row;
+    vd_info(MODULE, "desktop %s of pool '%s' is %s", row.id, row.pool,
+            old_ms != 0 ? "of an old revision now" : "of the revision in force again");
+    return true;
+}
+
 bool
 broker_change_restore(struct broker *broker, const struct broker_host *host,
                       const struct broker_trash *entry, char ret_id[STORE_ID_MAX + 1])
@@ -256,6 +273,8 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
     case BROKER_WAKE:
     case BROKER_REST:
         return set_stopped(broker, action->desktop, action->kind == BROKER_REST, action->text);
+    case BROKER_AGE:
+        return note_age(broker, action->desktop, action->at_ms);
     case BROKER_DROP:
         return drop_desktop(broker, action->desktop);
     case BROKER_ASSIGN:

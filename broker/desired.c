@@ -7,19 +7,26 @@
 #include "broker/jsonget.h"
 #include "broker/lastscreen.h"
 #include "broker/pool.h"
+#include "broker/reconcile.h"
 
 #define IDLE_SLACK_MS 8000 /* figures come every five seconds */
 
-/* The sooner of the two clocks that run on: when it ends, and when to say so. 0: neither. */
+/* The soonest of the clocks that run on: when it ends, and when to say so. 0: neither. */
 static int64_t
 next_end(const struct broker_model *model, const struct broker_session *session,
          const struct broker_pool *pool, int64_t *ret_warn_ms)
 {
     int64_t idle_since_ms = broker_model_idle_since(model, session);
+    int64_t update_ms = broker_update_ends(model, session, pool);
     int64_t absolute_ms = pool->absolute_ms > 0 ? session->row.created_ms + pool->absolute_ms : 0;
     int64_t idle_ms =
         pool->input_idle_ms > 0 && idle_since_ms != 0 ? idle_since_ms + pool->input_idle_ms : 0;
 
+    if (update_ms != 0 && (absolute_ms == 0 || update_ms < absolute_ms) &&
+        (idle_ms == 0 || update_ms < idle_ms)) {
+        *ret_warn_ms = update_ms - MIN(BROKER_WARN_MS, pool->hard_ms / 4);
+        return update_ms;
+    }
     if (idle_ms != 0 && (absolute_ms == 0 || idle_ms < absolute_ms)) {
         *ret_warn_ms = idle_ms - MIN(BROKER_IDLE_WARN_MS, pool->input_idle_ms / 4);
         return idle_ms;
@@ -38,12 +45,22 @@ add_notice(json_t *stream, const struct broker_model *model, const struct broker
 {
     int64_t warn_ms = 0;
     int64_t ends_ms = pool != NULL ? next_end(model, session, pool, &warn_ms) : 0;
+    const struct broker_desktop *desktop = broker_model_desktop(model, session->row.desktop);
+    int64_t soft_ms =
+        pool != NULL && pool->soft_ms > 0 && desktop != NULL && desktop->row.old_ms != 0
+            ? desktop->row.old_ms + pool->soft_ms
+            : 0;
     json_t *notice;
 
     if (ends_ms != 0 && now_ms >= warn_ms && session->notice_ms < warn_ms) {
         notice = json_object();
         json_object_set_new(notice, "n", json_integer(warn_ms));
         json_object_set_new(notice, "ends_ms", json_integer(ends_ms));
+        json_object_set_new(stream, "notice", notice);
+    } else if (soft_ms != 0 && now_ms >= soft_ms && session->notice_ms < soft_ms) {
+        notice = json_object();
+        json_object_set_new(notice, "n", json_integer(soft_ms));
+        json_object_set_new(notice, "newer", json_true());
         json_object_set_new(stream, "notice", notice);
     } else if (session->notice[0] != '\0') {
         notice = json_object();

@@ -36,7 +36,9 @@ struct broker_pool {
     GPtrArray *allow; /* char *: "user" or "@group" */
     GPtrArray *deny;
     char *image;
-    unsigned revision;       /* 0: the latest one */
+    unsigned revision; /* 0: the latest one */
+    int64_t soft_ms;   /* after this time on an old revision users are asked to leave; 0: never */
+    int64_t hard_ms;   /* and after this their sessions end; 0: never */
     int64_t canary_start_ms; /* what a revision may take before it is published: to be ready, */
     int64_t canary_frame_ms; /* from connecting to its first frame, */
     int64_t canary_echo_ms;  /* and from a key to a changed picture */

@@ -40,24 +40,33 @@ end_session(struct pass *pass, struct broker_session *session, bool failed, cons
     action->failed = failed;
 }
 
+/* Of the pool's image, but not of the revision that the next desktop would be of. */
+static bool
+is_old(const struct broker_model *model, const struct broker_desktop *desktop,
+       const struct broker_pool *pool, unsigned revision)
+{
+    bool published;
+
+    if (strcmp(desktop->row.image, pool->image) != 0) {
+        return true;
+    }
+    if (pool->revision != 0) {
+        return desktop->row.revision != pool->revision;
+    }
+    /* A published revision may be older than what runs: it was rolled back. */
+    (void)broker_model_latest(model, pool->image, &published);
+    return published ? desktop->row.revision != revision : desktop->row.revision < revision;
+}
+
 static bool
 is_outdated(const struct broker_model *model, const struct broker_desktop *desktop,
             const struct broker_pool *pool, unsigned revision)
 {
     const struct store_desktop *row = &desktop->row;
-    bool published;
 
-    if (strcmp(row->image, pool->image) != 0 || row->cpu != pool->cpu ||
-        row->memory_mb != pool->memory_mb || row->accel_any != pool->accel_any ||
-        row->display != pool->display) {
-        return true;
-    }
-    if (pool->revision != 0) {
-        return row->revision != pool->revision;
-    }
-    /* A published revision may be older than what runs: it was rolled back. */
-    (void)broker_model_latest(model, pool->image, &published);
-    return published ? row->revision != revision : row->revision < revision;
+    return row->cpu != pool->cpu || row->memory_mb != pool->memory_mb ||
+           row->accel_any != pool->accel_any || row->display != pool->display ||
+           is_old(model, desktop, pool, revision);
 }
 
 /* Its host is there, or was a moment ago. */
@@ -173,6 +182,30 @@ judge_owned(struct pass *pass, struct broker_desktop *desktop)
     }
 }
 
+/* Since when somebody's desktop is of an old revision is written down: deadlines count from then.
+ */
+static void
+judge_age(struct pass *pass, struct broker_desktop *desktop)
+{
+    const struct broker_pool *pool = broker_pools_find(pass->pools, desktop->row.pool);
+    const struct broker_host *host = broker_model_host(pass->model, desktop->row.host);
+    unsigned revision = pool != NULL ? broker_pool_revision(pass->model, pool) : 0;
+    struct broker_action *action;
+    bool old;
+
+    /* Without its host nobody knows which revisions there are. */
+    if (pool == NULL || (pool->soft_ms == 0 && pool->hard_ms == 0) || revision == 0 ||
+        host == NULL || !host->connected || desktop->row.gone || desktop->row.owner[0] != '\0') {
+        return;
+    }
+    old = is_old(pass->model, desktop, pool, revision);
+    if (old != (desktop->row.old_ms != 0)) {
+        action = add(pass, BROKER_AGE, "");
+        action->desktop = desktop;
+        action->at_ms = old ? pass->now_ms : 0;
+    }
+}
+
 static void
 judge_desktops(struct pass *pass)
 {
@@ -182,6 +215,9 @@ judge_desktops(struct pass *pass)
         struct broker_desktop *desktop = g_ptr_array_index(pass->model->desktops, i);
         struct broker_session *session = broker_model_session_on(pass->model, desktop->row.id);
 
+        if (session != NULL) {
+            judge_age(pass, desktop);
+        }
         if ((judge_report(pass, desktop, session) || session != NULL) &&
             !broker_canary_is(desktop->row.owner)) {
             continue;
@@ -196,6 +232,17 @@ judge_desktops(struct pass *pass)
             stop_desktop(pass, desktop, BROKER_STOP, "its host is drained");
         }
     }
+}
+
+int64_t
+broker_update_ends(const struct broker_model *model, const struct broker_session *session,
+                   const struct broker_pool *pool)
+{
+    const struct broker_desktop *desktop = broker_model_desktop(model, session->row.desktop);
+
+    return desktop != NULL && desktop->row.old_ms != 0 && pool->hard_ms > 0
+               ? desktop->row.old_ms + pool->hard_ms
+               : 0;
 }
 
 static bool
@@ -229,6 +276,9 @@ judge_sessions(struct pass *pass)
         } else if (pool != NULL && pool->absolute_ms > 0 &&
                    pass->now_ms - session->row.created_ms >= pool->absolute_ms) {
             end_session(pass, session, false, "the time of the session is over");
+        } else if (pool != NULL && broker_update_ends(pass->model, session, pool) != 0 &&
+                   pass->now_ms >= broker_update_ends(pass->model, session, pool)) {
+            end_session(pass, session, false, "a newer version of the desktop is in force");
         }
     }
 }

@@ -27,6 +27,7 @@ enum broker_action_kind {
     BROKER_ASSIGN, /* desktop to session */
     BROKER_WAKE,   /* desktop of somebody who wants it: wanted state becomes running */
     BROKER_REST,   /* desktop that is somebody's: wanted state becomes stopped */
+    BROKER_AGE,    /* desktop: a newer revision is in force since at_ms, or (0) none any more */
     BROKER_END,    /* session, and its desktop */
     BROKER_FORGET, /* session that waited */
 };
@@ -36,8 +37,9 @@ struct broker_action {
     const struct broker_pool *pool; /* CREATE */
     const struct broker_host *host; /* CREATE */
     unsigned revision;              /* CREATE */
-    struct broker_desktop *desktop; /* STOP, FAIL, DROP, ASSIGN, WAKE, REST */
+    struct broker_desktop *desktop; /* STOP, FAIL, DROP, ASSIGN, WAKE, REST, AGE */
     struct broker_session *session; /* ASSIGN, END, FORGET */
+    int64_t at_ms;                  /* AGE */
     bool failed;                    /* END: because of a failure of the desktop */
     char text[BROKER_TEXT_MAX + 1]; /* why, for logs and people */
 };
@@ -45,6 +47,10 @@ struct broker_action {
 /* struct broker_action, borrowed pointers into pools and model; never NULL. */
 GArray *broker_reconcile(const struct broker_model *model, const struct broker_pools *pools,
                          int64_t now_ms);
+
+/* When a session on an old revision ends by HardDeadline=; 0: it does not. */
+int64_t broker_update_ends(const struct broker_model *model, const struct broker_session *session,
+                           const struct broker_pool *pool);
 
 /* How a pool stands; every desktop is counted once in total. */
 struct broker_pool_count {

@@ -225,8 +225,9 @@ add_clocks(const struct broker *broker, const struct broker_session *session, js
 {
     const struct broker_pool *pool = broker_pools_find(broker->pools, session->row.pool);
     int64_t idle_since_ms = broker_model_idle_since(broker->model, session);
-    int64_t ends[] = {0, 0, 0};
-    static const char *const names[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms"};
+    int64_t ends[] = {0, 0, 0, 0};
+    static const char *const names[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms",
+                                        "update_ends_ms"};
     size_t i;
 
     if (pool != NULL && pool->input_idle_ms > 0 && idle_since_ms != 0) {
@@ -238,6 +239,9 @@ add_clocks(const struct broker *broker, const struct broker_session *session, js
     }
     if (pool != NULL && pool->absolute_ms > 0) {
         ends[2] = session->row.created_ms + pool->absolute_ms;
+    }
+    if (pool != NULL) {
+        ends[3] = broker_update_ends(broker->model, session, pool);
     }
     for (i = 0; i < G_N_ELEMENTS(names); i++) {
         json_object_set_new(item, names[i], ends[i] != 0 ? json_integer(ends[i]) : json_null());

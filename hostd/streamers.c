@@ -511,6 +511,9 @@ tell_notice(struct hostd_streamer *streamer)
     if (json_is_string(text)) {
         json_object_set(message, "text", (json_t *)(uintptr_t)text);
     }
+    if (json_is_true(json_object_get(notice, "newer"))) {
+        json_object_set_new(message, "newer", json_true());
+    }
     vdp_channel_send(streamer->channel, message, -1);
 }
 

@@ -308,8 +308,9 @@ print_figures(json_t *figures)
 static void
 print_clocks(json_t *session)
 {
-    static const char *const keys[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms"};
-    static const char *const names[] = {"InputIdle", "Disconnected", "Absolute"};
+    static const char *const keys[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms",
+                                       "update_ends_ms"};
+    static const char *const names[] = {"InputIdle", "Disconnected", "Absolute", "HardDeadline"};
     int64_t now_ms = g_get_real_time() / 1000;
     size_t i;
 

@@ -50,6 +50,7 @@ static const char *const store_schema_steps[] = {
     " host TEXT NOT NULL REFERENCES hosts(name), gone INTEGER NOT NULL,"
     " created_ms INTEGER NOT NULL,"
     " PRIMARY KEY(pool, user)) STRICT, WITHOUT ROWID;",
+    "ALTER TABLE desktops ADD COLUMN old_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_SCHEMA_VERSION ((int)(sizeof(store_schema_steps) / sizeof(store_schema_steps[0])))

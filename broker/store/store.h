@@ -56,6 +56,7 @@ struct store_desktop {
     char owner[STORE_NAME_MAX + 1]; /* whose it is for good; "": anyone's */
     char origin[STORE_ID_MAX + 1];  /* what it was in the trash, "": it was not */
     int64_t created_ms;
+    int64_t old_ms; /* since when a newer revision of its image is in force; 0: none is */
 };
 
 struct store_session {

@@ -78,6 +78,9 @@ session_notice(const struct vdp_notice *notice, void *user_data)
             _("Your desktop stands still: its host has no room left. It goes on by itself."));
     else if (notice->kind == VDP_NOTICE_FREED)
         text = g_strdup(_("Your desktop goes on."));
+    else if (notice->kind == VDP_NOTICE_NEWER)
+        text = g_strdup(_("A newer version of this desktop is there. Please log off and connect "
+                          "again when it suits you."));
     else
         text = g_strndup(notice->text, notice->text_size);
     desktop_say(desktop, text, notice->kind == VDP_NOTICE_HELD ? HELD_MS : NOTICE_MS);

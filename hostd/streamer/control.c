@@ -211,11 +211,14 @@ take_notice(struct streamer_control *control, json_t *message)
     const char *stream = get_text(message, "stream");
     const char *text = get_text(message, "text");
     const json_t *held = json_object_get(message, "held");
+    bool newer = json_is_true(json_object_get(message, "newer"));
     json_int_t seconds = json_integer_value(json_object_get(message, "seconds"));
     struct vdp_notice notice = {.kind = VDP_NOTICE_END, .seconds = (uint32_t)MAX(seconds, 0)};
 
     if (text != NULL) {
         notice = (struct vdp_notice){VDP_NOTICE_TEXT, 0, text, strlen(text)};
+    } else if (newer) {
+        notice = (struct vdp_notice){.kind = VDP_NOTICE_NEWER};
     } else if (json_is_boolean(held)) {
         notice =
             (struct vdp_notice){.kind = json_is_true(held) ? VDP_NOTICE_HELD : VDP_NOTICE_FREED};

@@ -319,7 +319,8 @@ is_valid_notice(const struct vdp_notice *message)
     if (message->kind == VDP_NOTICE_END) {
         return message->text_size == 0;
     }
-    if (message->kind == VDP_NOTICE_HELD || message->kind == VDP_NOTICE_FREED) {
+    if (message->kind == VDP_NOTICE_HELD || message->kind == VDP_NOTICE_FREED ||
+        message->kind == VDP_NOTICE_NEWER) {
         return message->text_size == 0 && message->seconds == 0;
     }
     return message->kind == VDP_NOTICE_TEXT && message->seconds == 0 && message->text_size > 0 &&

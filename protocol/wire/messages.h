@@ -108,6 +108,7 @@ enum vdp_notice_kind {
     VDP_NOTICE_END = 2,   /* the session ends in so many seconds */
     VDP_NOTICE_HELD = 3,  /* the desktop stands still until its host has room on its disk */
     VDP_NOTICE_FREED = 4, /* it goes on */
+    VDP_NOTICE_NEWER = 5, /* a newer desktop waits for the next login */
 };
 struct vdp_notice {
     uint8_t kind;

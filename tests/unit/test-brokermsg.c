@@ -210,6 +210,39 @@ test_notices(void)
     broker_model_free(model);
 }
 
+/* A newer revision: asked to leave after one time, told of the end before the other. */
+static void
+test_notices_of_a_newer_revision(void)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_pools *pools = broker_pools_new();
+    struct broker_pool *pool = fixture_pool(pools, "lab", 4, 0);
+    struct store_stream row = {.id = "x-1", .session = "s-1", .url = "wss://gw/uplink"};
+    struct broker_desktop *desktop;
+    json_t *list;
+
+    fixture_host(model, "a", 8192, 1);
+    desktop = fixture_desktop(model, pool, "a", "d-00000001", 1, BROKER_READY);
+    fixture_session(model, "s-1", "kim", "lab", "d-00000001");
+    memcpy(broker_model_add_stream(model, &row)->token, TOKEN, sizeof(TOKEN));
+    pool->soft_ms = 3600000;
+    pool->hard_ms = 4 * 3600000;
+    g_assert_null(notice_of(model, pools, NOW + 5 * 3600000, &list)); /* it is of the newest */
+    json_decref(list);
+    desktop->row.old_ms = NOW;
+    g_assert_null(notice_of(model, pools, NOW + 3600000 - 1, &list));
+    json_decref(list);
+    g_assert_true(
+        json_is_true(json_object_get(notice_of(model, pools, NOW + 3600000, &list), "newer")));
+    json_decref(list);
+    g_assert_cmpint(json_integer_value(json_object_get(
+                        notice_of(model, pools, NOW + 225 * 60000, &list), "ends_ms")),
+                    ==, NOW + 4 * 3600000);
+    json_decref(list);
+    broker_pools_free(pools);
+    broker_model_free(model);
+}
+
 static void
 test_desired(void)
 {
@@ -364,6 +397,7 @@ main(int argc, char **argv)
     g_test_add_func("/hostmsg/figures-of-a-stream", test_figures_of_a_stream);
     g_test_add_func("/desired/whole-state-of-one-host", test_desired);
     g_test_add_func("/desired/notices", test_notices);
+    g_test_add_func("/desired/notices-of-a-newer-revision", test_notices_of_a_newer_revision);
     g_test_add_func("/apirequest/calls-and-bodies", test_api_requests);
     g_test_add_func("/apirequest/cookies", test_api_cookies);
     g_test_add_func("/name/spellings", test_names);

@@ -436,6 +436,10 @@ test_what_people_write_and_read(void)
                     VDP_ERR_RANGE);
     g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){5, 0, "x", 1}), ==, VDP_ERR_RANGE);
     g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_HELD, 0, NULL, 0}), ==, 0);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_NEWER, 0, NULL, 0}), ==,
+                    0);
+    g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_NEWER, 1, NULL, 0}), ==,
+                    VDP_ERR_RANGE);
     g_assert_cmpint(vdp_put_notice(&out, &(struct vdp_notice){VDP_NOTICE_FREED, 1, NULL, 0}), ==,
                     VDP_ERR_RANGE);
     vdp_buffer_clear(&out);

@@ -219,7 +219,9 @@ test_dedicated(void)
     g_assert_true(pool->dedicated);
     g_assert_cmpint(pool->trash_ms, ==, 3600000);
     broker_pool_free(pool);
-    pool = expect_pool(MINIMAL "[Trash]\nKeep=never\n");
+    pool = expect_pool(MINIMAL "SoftDeadline=4h\nHardDeadline=1d\n[Trash]\nKeep=never\n");
+    g_assert_cmpint(pool->soft_ms, ==, 4 * 3600000);
+    g_assert_cmpint(pool->hard_ms, ==, 24 * 3600000);
     g_assert_false(pool->dedicated);
     g_assert_cmpint(pool->trash_ms, ==, 0);
     broker_pool_free(pool);

@@ -497,6 +497,43 @@ test_canary(struct world *w, gconstpointer data)
     g_assert_cmpint(decide(w, NOW + BROKER_CANARY_MS, 1)->kind, ==, BROKER_STOP);
 }
 
+/* A newer revision: the clock of who is on the old one starts, stops with a rollback, and strikes.
+ */
+static void
+test_deadline(struct world *w, gconstpointer data)
+{
+    struct broker_desktop *desktop =
+        fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    struct broker_session *session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    const struct broker_action *action;
+
+    (void)data;
+    w->pool->spares_running = 0;
+    w->pool->revision = 1;
+    decide(w, NOW, 0);
+    w->pool->revision = 2;
+    decide(w, NOW, 0); /* without a deadline nobody counts */
+    w->pool->hard_ms = 3600000;
+    action = decide(w, NOW, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_AGE);
+    g_assert_true(action->desktop == desktop);
+    g_assert_cmpint(action->at_ms, ==, NOW);
+    desktop->row.old_ms = NOW;
+    decide(w, NOW + w->pool->hard_ms - 1, 0);
+    g_assert_cmpint(broker_update_ends(w->model, session, w->pool), ==, NOW + w->pool->hard_ms);
+    action = decide(w, NOW + w->pool->hard_ms, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_END);
+    g_assert_true(action->session == session && !action->failed);
+    w->pool->revision = 1;
+    action = decide(w, NOW + 1, 1);
+    g_assert_cmpint(action->kind, ==, BROKER_AGE);
+    g_assert_cmpint(action->at_ms, ==, 0);
+    g_strlcpy(desktop->row.owner, "kim", sizeof(desktop->row.owner));
+    desktop->row.old_ms = 0;
+    w->pool->revision = 2;
+    decide(w, NOW + 2 * w->pool->hard_ms, 0); /* her own desktop has none */
+}
+
 /* Who has a disk on one host gets a desktop there, and holds up nobody. */
 static void
 test_home(struct world *w, gconstpointer data)
@@ -565,6 +602,7 @@ main(int argc, char **argv)
         {"/reconcile/published-revision-is-the-latest", test_published_revision},
         {"/reconcile/input-idle-clock-ends-the-session", test_input_idle_clock},
         {"/reconcile/canary-is-nobodys", test_canary},
+        {"/reconcile/deadline-of-an-old-revision", test_deadline},
         {"/reconcile/disk-decides-the-host", test_home},
         {"/reconcile/comes-to-rest", test_comes_to_rest},
     };

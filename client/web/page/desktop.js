@@ -46,6 +46,8 @@ function noticeText({ about, seconds, text }) {
       return _('Your desktop stands still: its host has no room left. It goes on by itself.');
     case 'freed':
       return _('Your desktop goes on.');
+    case 'newer':
+      return _('A newer version of this desktop is there. Please log off and connect again when it suits you.');
     default:
       return text;
   }

@@ -219,7 +219,7 @@ export function readNotice(body) {
   }
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   return {
-    about: ['text', 'end', 'held', 'freed'][view.getUint8(0) - 1] ?? 'text',
+    about: ['text', 'end', 'held', 'freed', 'newer'][view.getUint8(0) - 1] ?? 'text',
     seconds: view.getUint32(1, true),
     text: new TextDecoder().decode(body.subarray(5, 5 + k.MAX_TEXT)),
   };
