@@ -112,6 +112,7 @@ conn_free(struct gateway_conn *conn)
 {
     lws_sul_cancel(&conn->deadline);
     conn->socket.wsi = NULL;
+    gateway_turn_leave(conn);
     gateway_stream_gone(conn);
     gateway_http_clear(conn);
     conn_unlink(conn);
@@ -234,6 +235,7 @@ on_conn(struct gateway_conn *conn, enum lws_callback_reasons reason, void *in, s
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return conn->kind == GATEWAY_CONN_HTTP ? -1 : 0;
     case LWS_CALLBACK_ESTABLISHED:
+        gateway_turn_join(conn, in);
         return gateway_stream_established(conn);
     case LWS_CALLBACK_RECEIVE:
         return gateway_stream_received(conn, in, size);
@@ -309,7 +311,11 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 
 static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = on_event, .rx_buffer_size = READ_BYTES},
-    {.name = "vdp.v1", .callback = on_event, .rx_buffer_size = READ_BYTES},
+    /* Without a size of its own, writes would be cut to that of reads. */
+    {.name = "vdp.v1",
+     .callback = on_event,
+     .rx_buffer_size = READ_BYTES,
+     .tx_packet_size = GATEWAY_WRITE_BYTES},
     {0},
 };
 
@@ -455,6 +461,7 @@ gateway_run(const struct gateway_config *config)
         r = 0;
         while (r >= 0 && !stop) {
             r = lws_service(gateway->context, 0);
+            gateway_turn(gateway);
         }
         r = stop ? 0 : -1;
     }

@@ -18,8 +18,12 @@
 #include "broker/gateway/page.h"
 #include "broker/gateway/pipe.h"
 #include "broker/gateway/request.h"
+#include "protocol/link/gather.h"
 #include "protocol/wire/messages.h"
 
+#define GATEWAY_RECORD_BYTES    16384u /* at most, of TLS */
+#define GATEWAY_HEAD_BYTES      10u    /* of a long WebSocket message */
+#define GATEWAY_WRITE_BYTES     (4u * GATEWAY_RECORD_BYTES - GATEWAY_HEAD_BYTES) /* whole records */
 #define GATEWAY_MAX_CONNECTIONS 4096u
 #define GATEWAY_MAX_PER_SOURCE  64u /* that have not shown a valid ticket */
 #define GATEWAY_MAX_HEADER      16384u
@@ -95,7 +99,9 @@ struct gateway_conn {
     struct vdp_buffer farewell; /* a GOAWAY that waits for the end of a record */
     uint64_t received;
     bool paused;
-    bool closing; /* out goes, then the connection */
+    bool closing;                   /* out goes, then the connection */
+    struct vdp_gather *gather;      /* or NULL */
+    struct lws_dll2 behind, unsent; /* see turn.c */
 };
 
 struct gateway_stream {
@@ -127,6 +133,9 @@ struct gateway {
     struct gateway_conn *conns;
     unsigned conn_count;
     struct gateway_stream *streams;
+    struct lws_dll2_owner behind; /* connections whose bytes were read and not taken */
+    struct lws_dll2_owner unsent; /* those that are written to when these have been taken */
+    struct gateway_conn *serving; /* becomes NULL when it goes */
     json_int_t next_request;
     char policy[GATEWAY_MAX_POLICY];
     char *ca_pem; /* served as /ca.pem */
@@ -161,6 +170,17 @@ void gateway_stream_close(struct gateway *gateway, const char *id, unsigned reas
                           const char *text);
 void gateway_stream_goaway(struct gateway_conn *conn, unsigned reason, uint32_t retry_ms,
                            const char *text);
+/* Writes what has come, or asks to be called back when there is room for it. */
+void gateway_stream_push(struct gateway_conn *conn);
+
+/* turn.c */
+void gateway_turn_join(struct gateway_conn *conn, void *ssl); /* an upgraded connection */
+void gateway_turn_leave(struct gateway_conn *conn);
+/* Whether more comes from it without another look at its socket. */
+bool gateway_turn_is_behind(const struct gateway_conn *conn);
+void gateway_turn_read_again(struct gateway_conn *conn);
+void gateway_turn_write_later(struct gateway_conn *conn);
+void gateway_turn(struct gateway *gateway); /* after each lws_service() */
 
 /* broker.c */
 void gateway_broker_start(struct gateway *gateway);

@@ -9,12 +9,8 @@
 #include "protocol/base/log.h"
 
 #define MODULE         "stream"
-#define MAX_FIRST_BODY 64u    /* TICKET and UPLINK */
-#define TLS_RECORD     16384u /* bytes that fit into one */
-#define FRAME_HEADER   4u     /* of WebSocket, before 126 to 65,535 bytes */
-#define MAX_RECORDS    4u     /* of one lws_write() */
-#define WRITE_BYTES    (MAX_RECORDS * TLS_RECORD)
-#define AT_ONCE_BYTES  16384 /* as little as this, behind as little, is relayed without a wait */
+#define MAX_FIRST_BODY 64u   /* TICKET and UPLINK */
+#define AT_ONCE_BYTES  65536 /* behind as little, it is written without a wait */
 #define RETRY_MS       500u
 #define PAUSE_SECS     5
 
@@ -37,6 +33,8 @@ pause_reading(struct gateway_conn *conn, bool pause)
     lws_rx_flow_control(conn->socket.wsi, pause ? 0 : 1);
     if (pause) {
         lws_set_timer_usecs(conn->socket.wsi, PAUSE_SECS * LWS_USEC_PER_SEC);
+    } else {
+        gateway_turn_read_again(conn);
     }
 }
 
@@ -168,22 +166,20 @@ gateway_stream_close(struct gateway *gateway, const char *id, unsigned reason, c
     }
 }
 
-/* Writes what has just come, or asks to be called back when there is room for it. */
-static void
-pass_on(struct gateway_conn *to, size_t size)
+void
+gateway_stream_push(struct gateway_conn *conn)
 {
     int unsent = 0;
 
-    /* A little behind nothing: a round of the loop would cost more than the write. */
-    if (size <= AT_ONCE_BYTES && gateway_pipe_size(&to->out) == size &&
-        !lws_partial_buffered(to->socket.wsi) &&
-        ioctl(lws_get_socket_fd(to->socket.wsi), SIOCOUTQNSD, &unsent) == 0 &&
+    /* Behind little: a round of the loop would cost more than the write. */
+    if (!lws_partial_buffered(conn->socket.wsi) &&
+        ioctl(lws_get_socket_fd(conn->socket.wsi), SIOCOUTQNSD, &unsent) == 0 &&
         unsent <= AT_ONCE_BYTES) {
-        if (gateway_stream_writeable(to) < 0) {
-            gateway_conn_kill(to);
+        if (gateway_stream_writeable(conn) < 0) {
+            gateway_conn_kill(conn);
         }
     } else {
-        lws_callback_on_writable(to->socket.wsi);
+        lws_callback_on_writable(conn->socket.wsi);
     }
 }
 
@@ -214,7 +210,11 @@ relay(struct gateway_conn *conn, const uint8_t *data, size_t size)
     if (gateway_pipe_size(&to->out) > GATEWAY_PIPE_HIGH) {
         pause_reading(conn, true);
     }
-    pass_on(to, size);
+    if (gateway_pipe_size(&to->out) < GATEWAY_WRITE_BYTES && gateway_turn_is_behind(conn)) {
+        gateway_turn_write_later(to); /* more comes at once */
+    } else {
+        gateway_stream_push(to);
+    }
     if (conn->stream->ending) {
         stream_settle(conn->stream);
     }
@@ -370,45 +370,50 @@ gateway_stream_received(struct gateway_conn *conn, const uint8_t *data, size_t s
     return at < size ? relay(conn, data + at, size - at) : 0;
 }
 
-/*
- * How much to write of so many bytes: with WebSocket's header before them they fill records of TLS;
- * a few bytes more would make one of their own, with its own system call.
- */
-static size_t
-whole_records(size_t size)
+/* One message of what waits, all of its records in one piece. 0, 1 when the socket is full, -1. */
+static int
+write_part(struct gateway_conn *conn, size_t part)
 {
-    size_t records = (size + FRAME_HEADER) / TLS_RECORD;
+    static uint8_t chunk[LWS_PRE + GATEWAY_WRITE_BYTES];
+    int written;
+    int r = 0;
 
-    if (records == 0) {
-        return size;
+    memcpy(chunk + LWS_PRE, gateway_pipe_data(&conn->out), part);
+    if (conn->gather != NULL) {
+        vdp_gather_begin(conn->gather);
     }
-    return (records < MAX_RECORDS ? records : MAX_RECORDS) * TLS_RECORD - FRAME_HEADER;
+    written = lws_write(conn->socket.wsi, chunk + LWS_PRE, part, LWS_WRITE_BINARY);
+    if (conn->gather != NULL) {
+        r = vdp_gather_end(conn->gather);
+    }
+    gateway_pipe_take(&conn->out, part);
+    return written < (int)part ? -1 : r;
 }
 
 int
 gateway_stream_writeable(struct gateway_conn *conn)
 {
-    static uint8_t chunk[LWS_PRE + WRITE_BYTES];
     size_t part = gateway_pipe_size(&conn->out);
+    int r = conn->gather != NULL ? vdp_gather_end(conn->gather) : 0; /* what is left of the last */
 
-    if (part == 0) {
+    if (r == 0 && part == 0) {
         if (conn->closing) {
             lws_close_reason(conn->socket.wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
             return -1;
         }
         return 0;
     }
-    part = whole_records(part);
-    memcpy(chunk + LWS_PRE, gateway_pipe_data(&conn->out), part);
-    if (lws_write(conn->socket.wsi, chunk + LWS_PRE, part, LWS_WRITE_BINARY) < (int)part) {
+    if (r == 0) {
+        r = write_part(conn, part < GATEWAY_WRITE_BYTES ? part : GATEWAY_WRITE_BYTES);
+    }
+    if (r < 0) {
         return -1;
     }
-    gateway_pipe_take(&conn->out, part);
     if (gateway_pipe_size(&conn->out) < GATEWAY_PIPE_LOW && conn->stream != NULL &&
         conn->stream->joined) {
         pause_reading(other_end(conn), false);
     }
-    if (gateway_pipe_size(&conn->out) > 0 || conn->closing) {
+    if (r > 0 || gateway_pipe_size(&conn->out) > 0 || conn->closing) {
         lws_callback_on_writable(conn->socket.wsi);
     }
     return 0;
