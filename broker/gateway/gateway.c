@@ -24,6 +24,7 @@
 #define UNSENT_BYTES   (128 * 1024) /* that may wait in the kernel for the client's line */
 #define SPARE_SOCKETS  64u          /* the listening one, the broker's, libwebsockets' own */
 #define MAX_CA_BYTES   65536u
+#define CIPHERS        "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 static volatile sig_atomic_t stop;
 static struct lws_context *signal_context;
@@ -363,7 +364,10 @@ start_lws(struct gateway *gateway)
     info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
     info.ssl_cert_filepath = gateway->config.cert;
     info.ssl_private_key_filepath = gateway->config.key;
-    info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2;
+    /* Ours first, but ChaCha20 for those who have no AES in hardware and so ask for it first. */
+    info.tls1_3_plus_cipher_list = CIPHERS;
+    info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 |
+                           SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
     gateway->vhost = lws_create_vhost(gateway->context, &info);
     if (gateway->vhost == NULL) {
         vd_error(MODULE, "cannot use certificate %s with key %s", gateway->config.cert,
