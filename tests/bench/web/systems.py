@@ -100,12 +100,12 @@ class Vedette(Web):
 class Websockify:
     """One websockify with TLS in front of a port; it starts a process for each connection."""
 
-    def __init__(self, folder, target, web=None):
+    def __init__(self, folder, target, web=None, options=(), environment=None):
         make_pki(folder, "127.0.0.1", "localhost")
         self.certificate, self.ca, self.port = f"{folder}/server.pem", f"{folder}/ca.pem", free_port()
         self.process = Process(["websockify", "--ssl-only", f"--cert={self.certificate}", f"--key={folder}/server.key",
-                                *([f"--web={web}"] if web else []), f"127.0.0.1:{self.port}", f"127.0.0.1:{target}"],
-                               cwd=folder, stdout=subprocess.DEVNULL)
+                                *([f"--web={web}"] if web else []), *options, f"127.0.0.1:{self.port}", f"127.0.0.1:{target}"],
+                               cwd=folder, stdout=subprocess.DEVNULL, env=environment)
         self.pid = self.process.pid
         wait_for(port_is_up(self.port), 20, "websockify's port")
 
