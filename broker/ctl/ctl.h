@@ -24,6 +24,7 @@ struct ctl {
     const char *guest;
     const char *cache;
     const char *programs;
+    const char *name;   /* for image import; NULL: what the file says */
     const char *server; /* for image publish; NULL: the first gateway */
     const char *ca;
 };

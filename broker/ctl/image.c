@@ -76,6 +76,17 @@ become_build(const struct ctl *ctl, GPtrArray *arguments, char *name)
     return become_image(ctl, arguments);
 }
 
+/* The file belongs to who calls: its path is taken as it stands. */
+static int
+become_move(const struct ctl *ctl, GPtrArray *arguments, char **words)
+{
+    add(arguments, "--name", ctl->name);
+    for (; *words != NULL; words++) {
+        g_ptr_array_add(arguments, *words);
+    }
+    return become_image(ctl, arguments);
+}
+
 int
 ctl_verb_image(const struct ctl *ctl, char **words)
 {
@@ -91,6 +102,10 @@ ctl_verb_image(const struct ctl *ctl, char **words)
     if (strcmp(verb, "patch") == 0 && count == 3 && ctl->script != NULL) {
         return become_patch(ctl, arguments, words[2]);
     }
+    if ((strcmp(verb, "export") == 0 && count == 4) ||
+        (strcmp(verb, "import") == 0 && count == 3)) {
+        return become_move(ctl, arguments, words + 1);
+    }
     if (strcmp(verb, "publish") == 0 && count == 3 && !ctl_publish_test(ctl, words[2])) {
         return CTL_FAILED;
     }
@@ -103,8 +118,7 @@ ctl_verb_image(const struct ctl *ctl, char **words)
         }
         return become_image(ctl, arguments);
     }
-    return ctl_usage(
-        "image list, image build NAME --recipe FILE, image patch NAME[:REVISION] --script FILE, "
-        "image publish NAME:REVISION, "
-        "image rollback NAME or image gc [NAME]");
+    return ctl_usage("image list, image build NAME --recipe FILE, image patch NAME[:REVISION] "
+                     "--script FILE, image publish NAME:REVISION, image rollback NAME, image gc "
+                     "[NAME], image export NAME:REVISION FILE or image import FILE [--name NAME]");
 }

@@ -32,6 +32,8 @@ static const struct vd_option options[] = {
      "Folder with the guest's programs, for image build."},
     {"cache", VD_OPTION_STRING, offsetof(struct ctl, cache), NULL, 0, 0, "DIR",
      "Folder that keeps downloads, for image build; default STATE/cache."},
+    {"name", VD_OPTION_STRING, offsetof(struct ctl, name), NULL, 0, 0, "NAME",
+     "The image that image import makes a revision of; default what the file says."},
     {"server", VD_OPTION_STRING, offsetof(struct ctl, server), NULL, 0, 0, "HOST:PORT",
      "The gateway that image publish tests through; default the first that is connected."},
     {"ca", VD_OPTION_STRING, offsetof(struct ctl, ca), NULL, 0, 0, "FILE",
@@ -63,6 +65,8 @@ static const struct vd_program program = {
         "  image publish NAME:REVISION      tries it in each pool, then gives it to everyone\n"
         "  image rollback NAME      publishes the revision before\n"
         "  image gc [NAME]          removes revisions that nobody needs\n"
+        "  image export NAME:REVISION FILE  writes a revision into one file\n"
+        "  image import FILE [--name NAME]  makes a revision of such a file\n"
         "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
         "  session list|show ID|tell ID TEXT|end ID\n"
         "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"

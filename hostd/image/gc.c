@@ -93,6 +93,30 @@ is_garbage(const struct image_gc *gc, GHashTable *needed, const GPtrArray *entri
            !g_hash_table_contains(needed, reference);
 }
 
+static void
+sweep_one(const struct image_gc *gc, const char *name, GPtrArray *removed)
+{
+    if (image_store_sweep(gc->images, name)) {
+        g_ptr_array_add(removed, g_strdup_printf("what was left of a draft of %s", name));
+    }
+}
+
+/* What builds and imports that were killed left behind. */
+static void
+sweep(const struct image_gc *gc, GPtrArray *removed)
+{
+    GDir *dir = gc->name == NULL ? g_dir_open(gc->images, 0, NULL) : NULL;
+    const char *name;
+
+    if (gc->name != NULL) {
+        sweep_one(gc, gc->name, removed);
+    }
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        sweep_one(gc, name, removed);
+    }
+    g_clear_pointer(&dir, g_dir_close);
+}
+
 GPtrArray *
 image_gc_run(const struct image_gc *gc, GError **error)
 {
@@ -101,6 +125,7 @@ image_gc_run(const struct image_gc *gc, GError **error)
     GPtrArray *entries;
     bool ok = true;
 
+    sweep(gc, removed);
     for (guint i = 0; gc->in_use != NULL && ok && i < G_N_ELEMENTS(places); i++) {
         ok = note_place(needed, gc->in_use, i, error);
     }

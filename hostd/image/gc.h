@@ -7,7 +7,8 @@
  *
  * What stays: the published revision, candidates (newer than it), the newest few, and whatever a
  * desktop or an entry of the trash of this machine's host stands on. The host's files say so; one
- * that does not read stops the whole, because it may be the one that needs a revision.
+ * that does not read stops the whole, because it may be the one that needs a revision. What a build
+ * or an import that was killed left behind goes in any case.
  */
 
 #include <glib.h>
@@ -19,7 +20,8 @@ struct image_gc {
     guint keep;         /* so many of the newest revisions of each image stay */
 };
 
-/* "NAME:REVISION" of each that was removed, even when *error says why not more; never NULL. */
+/* What was removed, "NAME:REVISION" of each revision, even when *error says why not more; never
+ * NULL. */
 GPtrArray *image_gc_run(const struct image_gc *gc, GError **error);
 
 #endif

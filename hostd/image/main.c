@@ -14,21 +14,13 @@
 
 #include "hostd/image/build.h"
 #include "hostd/image/gc.h"
+#include "hostd/image/main.h"
 #include "hostd/image/store.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/base/options.h"
 
 #define LOG_LINES 20
-
-struct config {
-    const char *recipe, *images, *guest, *cache;
-    const char *in_use; /* folder of a host's state */
-    const char *script, *note;
-    int64_t seconds;
-    int64_t keep;
-    bool json, verify;
-};
 
 static const struct vd_option options[] = {
     {"recipe", VD_OPTION_STRING, offsetof(struct config, recipe), NULL, 0, 0, "FILE",
@@ -51,21 +43,23 @@ static const struct vd_option options[] = {
      "gc: so many of the newest revisions stay, whatever they are"},
     {"verify", VD_OPTION_FLAG, offsetof(struct config, verify), NULL, 0, 0, NULL,
      "list: read every file and compare its digest"},
+    {"name", VD_OPTION_STRING, offsetof(struct config, name), NULL, 0, 0, "NAME",
+     "import: the image that it becomes a revision of; default what the file says"},
     {"json", VD_OPTION_FLAG, offsetof(struct config, json), NULL, 0, 0, NULL,
      "Print the result as JSON"},
 };
 
 static const struct vd_program program = {
     .name = "vedette-image",
-    .summary = "Builds and lists images of desktops.",
+    .summary = "Builds, lists and moves images of desktops.",
     .usage = "build NAME --recipe FILE | patch NAME[:REVISION] --script FILE | list | publish "
-             "NAME:REVISION | rollback NAME | gc [NAME], "
-             "each with --images DIR",
+             "NAME:REVISION | rollback NAME | gc [NAME] | export NAME:REVISION FILE | import FILE "
+             "[--name NAME], each with --images DIR",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
 };
 
-static void
+void
 print_json(json_t *object)
 {
     char *text = json_dumps(object, JSON_INDENT(2));
@@ -75,7 +69,7 @@ print_json(json_t *object)
     json_decref(object);
 }
 
-static int
+int
 usage_error(const char *text)
 {
     fprintf(stderr, "vedette-image: %s; --help lists the options\n", text);
@@ -92,7 +86,7 @@ own_folder(void)
     return folder;
 }
 
-static void
+void
 report_failure(const struct config *config, const char *message, const char *log)
 {
     char *tail = log == NULL ? NULL : image_log_tail(log, LOG_LINES);
@@ -114,7 +108,7 @@ report_failure(const struct config *config, const char *message, const char *log
 }
 
 static int
-run_build(const struct config *config, const char *name)
+build_image(const struct config *config, const char *name)
 {
     char *guest =
         config->guest != NULL ? g_canonicalize_filename(config->guest, NULL) : own_folder();
@@ -154,8 +148,14 @@ run_build(const struct config *config, const char *name)
     return manifest == NULL ? 1 : 0;
 }
 
-/* NAME:REVISION into its parts; false for anything else. name is for g_free(). */
-static bool
+static int
+run_build(const struct config *config, char **words)
+{
+    return config->recipe == NULL ? usage_error("--recipe is missing")
+                                  : build_image(config, words[0]);
+}
+
+bool
 parse_reference(const char *text, char **ret_name, guint *ret_revision)
 {
     const char *colon = strrchr(text, ':');
@@ -190,18 +190,23 @@ revision_in_force(const char *images, const char *name)
 
 /* A build whose recipe is vedette-patch: progress, log, interruption and sealing are a build's. */
 static int
-run_patch(struct config *config, const char *reference)
+run_patch(const struct config *config, char **words)
 {
+    struct config build = *config;
     g_autofree char *name = NULL, *base = NULL, *recipe = NULL, *folder = own_folder();
-    g_autofree char *script = g_canonicalize_filename(config->script, NULL);
+    g_autofree char *script =
+        config->script != NULL ? g_canonicalize_filename(config->script, NULL) : NULL;
     g_autofree char *images = g_canonicalize_filename(config->images, NULL);
     g_autofree char *seconds = g_strdup_printf("%d", (int)config->seconds);
     struct image_manifest *manifest;
     g_autoptr(GError) error = NULL;
     guint revision = 0;
 
-    if (!parse_reference(reference, &name, &revision)) {
-        name = g_strdup(reference);
+    if (script == NULL) {
+        return usage_error("--script is missing");
+    }
+    if (!parse_reference(words[0], &name, &revision)) {
+        name = g_strdup(words[0]);
         revision = image_name_valid(name) ? revision_in_force(images, name) : 0;
     }
     base = g_strdup_printf("%s/%s/%u", images, name, revision);
@@ -222,8 +227,8 @@ run_patch(struct config *config, const char *reference)
     g_setenv("VEDETTE_NOTE", config->note, TRUE);
     g_setenv("VEDETTE_SECONDS", seconds, TRUE);
     recipe = g_build_filename(folder, "vedette-patch", NULL);
-    config->recipe = recipe;
-    return run_build(config, name);
+    build.recipe = recipe;
+    return run_build(&build, (char *[]){name, NULL});
 }
 
 static int
@@ -243,14 +248,14 @@ report_published(const struct config *config, const char *name, guint revision, 
 }
 
 static int
-run_publish(const struct config *config, const char *reference)
+run_publish(const struct config *config, char **words)
 {
     GError *error = NULL;
     char *name = NULL;
     guint revision = 0;
     int status;
 
-    if (!parse_reference(reference, &name, &revision)) {
+    if (!parse_reference(words[0], &name, &revision)) {
         return usage_error("publish wants NAME:REVISION");
     }
     (void)image_store_publish(config->images, name, revision, &error);
@@ -260,8 +265,9 @@ run_publish(const struct config *config, const char *reference)
 }
 
 static int
-run_rollback(const struct config *config, const char *name)
+run_rollback(const struct config *config, char **words)
 {
+    const char *name = words[0];
     GError *error = NULL;
     guint revision = image_store_rollback(config->images, name, &error);
 
@@ -269,10 +275,10 @@ run_rollback(const struct config *config, const char *name)
 }
 
 static int
-run_gc(const struct config *config, const char *name)
+run_gc(const struct config *config, char **words)
 {
     struct image_gc gc = {.images = config->images,
-                          .name = name,
+                          .name = words[0],
                           .in_use = config->in_use,
                           .keep = (guint)config->keep};
     GError *error = NULL;
@@ -345,7 +351,7 @@ print_entry(const struct config *config, const struct image_entry *entry)
 }
 
 static int
-run_list(const struct config *config)
+run_list(const struct config *config, char **words G_GNUC_UNUSED)
 {
     GError *error = NULL;
     GPtrArray *entries = image_store_list(config->images, &error);
@@ -381,6 +387,17 @@ run_list(const struct config *config)
     return damaged ? 1 : 0;
 }
 
+/* A verb with so many words behind it, the last of which may be missing; argv ends with NULL. */
+static const struct verb {
+    const char *name;
+    int words, optional;
+    int (*run)(const struct config *config, char **words);
+} verbs[] = {
+    {"build", 1, 0, run_build},       {"list", 0, 0, run_list},   {"publish", 1, 0, run_publish},
+    {"rollback", 1, 0, run_rollback}, {"gc", 1, 1, run_gc},       {"export", 2, 0, run_export},
+    {"import", 1, 0, run_import},     {"patch", 1, 0, run_patch},
+};
+
 int
 main(int argc, char **argv)
 {
@@ -396,26 +413,16 @@ main(int argc, char **argv)
     if (config.images == NULL) {
         return usage_error("--images is missing");
     }
-    if (argc - left == 2 && strcmp(argv[left], "build") == 0) {
-        return config.recipe == NULL ? usage_error("--recipe is missing")
-                                     : run_build(&config, argv[left + 1]);
-    }
-    if (argc - left == 2 && strcmp(argv[left], "patch") == 0) {
-        return config.script == NULL ? usage_error("--script is missing")
-                                     : run_patch(&config, argv[left + 1]);
-    }
-    if (argc - left == 1 && strcmp(argv[left], "list") == 0) {
-        return run_list(&config);
-    }
-    if (argc - left == 2 && strcmp(argv[left], "publish") == 0) {
-        return run_publish(&config, argv[left + 1]);
-    }
-    if (argc - left == 2 && strcmp(argv[left], "rollback") == 0) {
-        return run_rollback(&config, argv[left + 1]);
-    }
-    if (argc - left >= 1 && argc - left <= 2 && strcmp(argv[left], "gc") == 0) {
-        return run_gc(&config, argc - left == 2 ? argv[left + 1] : NULL);
+    for (size_t i = 0; left < argc && i < G_N_ELEMENTS(verbs); i++) {
+        const struct verb *verb = &verbs[i];
+        int words = argc - left - 1;
+
+        if (strcmp(argv[left], verb->name) == 0 && words >= verb->words - verb->optional &&
+            words <= verb->words) {
+            return verb->run(&config, argv + left + 1);
+        }
     }
     return usage_error(
-        "say build NAME, patch NAME, list, publish NAME:REVISION, rollback NAME or gc");
+        "say build NAME, patch NAME, list, publish NAME:REVISION, rollback NAME, gc, "
+        "export NAME:REVISION FILE or import FILE");
 }

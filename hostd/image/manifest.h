@@ -31,7 +31,8 @@ enum image_error {
     IMAGE_ERROR_INVALID, /* the manifest or a name says what it must not */
     IMAGE_ERROR_DAMAGED, /* a file is missing, or is not what the manifest says */
     IMAGE_ERROR_IO,
-    IMAGE_ERROR_RECIPE, /* the recipe failed */
+    IMAGE_ERROR_RECIPE,  /* the recipe failed */
+    IMAGE_ERROR_REFUSED, /* something foreign that could do harm */
 };
 
 enum image_kind {

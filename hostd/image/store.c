@@ -60,11 +60,16 @@ lock_folder(const char *folder, GError **error)
 {
     char *path = g_build_filename(folder, LOCK_FILE, NULL);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    struct stat st;
     int rc;
 
     do {
         rc = fd == -1 ? -1 : flock(fd, LOCK_EX);
     } while (rc == -1 && fd != -1 && errno == EINTR);
+    if (rc == 0 && fstat(fd, &st) == 0 && st.st_nlink == 0) {
+        errno = ENOENT; /* the folder was removed meanwhile */
+        rc = -1;
+    }
     if (rc == -1) {
         io_error(error, path, errno);
         vd_fd_clear(&fd);
@@ -73,12 +78,16 @@ lock_folder(const char *folder, GError **error)
     return fd;
 }
 
-/* Removes drafts that nobody holds. Called with the folder's lock, so no draft is half made. */
-static void
+/*
+ * Removes drafts that nobody holds; how many. Called with the folder's lock, so no draft is half
+ * made.
+ */
+static guint
 remove_leftovers(const char *folder)
 {
     GDir *dir = g_dir_open(folder, 0, NULL);
     const char *name;
+    guint removed = 0;
 
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         char *path;
@@ -90,8 +99,8 @@ remove_leftovers(const char *folder)
         path = g_build_filename(folder, name, NULL);
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            image_remove_tree(
-                path); /* what cannot be removed now is tried again by the next draft */
+            /* What cannot be removed now is tried again by the next draft. */
+            removed += image_remove_tree(path) == 0;
         }
         vd_fd_clear(&fd);
         g_free(path);
@@ -99,6 +108,49 @@ remove_leftovers(const char *folder)
     if (dir != NULL) {
         g_dir_close(dir);
     }
+    return removed;
+}
+
+static guint
+count_entries(const char *folder)
+{
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    guint count = 0;
+
+    while (dir != NULL && g_dir_read_name(dir) != NULL) {
+        count++;
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    return count;
+}
+
+bool
+image_store_sweep(const char *images, const char *name)
+{
+    g_autofree char *folder = g_build_filename(images, name, NULL);
+    g_autofree char *path = g_build_filename(folder, LOCK_FILE, NULL);
+    int lock = image_name_valid(name) && access(path, F_OK) == 0 ? lock_folder(folder, NULL) : -1;
+    struct stat st;
+    bool found;
+
+    if (lock == -1) {
+        return false;
+    }
+    found = remove_leftovers(folder) > 0;
+    /* No number was given out and nothing is there: nobody knows that image. */
+    if (fstat(lock, &st) == 0 && st.st_size == 0 && count_entries(folder) == 1 &&
+        unlink(path) == 0 && rmdir(folder) == 0) {
+        found = true;
+    }
+    vd_fd_clear(&lock);
+    return found;
+}
+
+const char *
+image_store_file(guint role)
+{
+    g_assert(role < G_N_ELEMENTS(known_files));
+    return known_files[role];
 }
 
 static bool

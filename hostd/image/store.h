@@ -22,6 +22,15 @@ struct image_draft *image_draft_new(const char *images, const char *name, GError
 /* Removes the draft's folder unless it was published. NULL-safe. */
 void image_draft_free(struct image_draft *draft);
 
+/* The name of a revision's disk (0), initial file system (1) and kernel (2). */
+const char *image_store_file(guint role);
+
+/*
+ * Removes drafts of an image that nobody holds, and the image's folder when no revision was ever in
+ * it. True when there was something.
+ */
+bool image_store_sweep(const char *images, const char *name);
+
 const char *image_draft_out(const struct image_draft *draft);  /* what will be the revision */
 const char *image_draft_work(const struct image_draft *draft); /* scratch */
 

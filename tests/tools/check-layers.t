@@ -34,6 +34,7 @@ my @third_party = (
     [qr{^curl/},                        'client/native/api'],
     [qr{^png\.h},                       'client/native/png'],
     [qr{^(zstd|xxhash|turbojpeg)},      'protocol/codec/'],
+    [qr{^archive},                      'hostd/image/tar'],
     [qr{^(spice|channel-)},             'hostd/streamer/capture-spice', 'hostd/streamer/spice-'],
     [qr{^(xcb|X11)/},                   'hostd/streamer/capture-x11', 'hostd/streamer/x11-', 'client/native/paint'],
     [qr{^gst/},                         'protocol/video/'],

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VEDETTE_IMAGE_MAIN_H
+#define VEDETTE_IMAGE_MAIN_H
+
+/* main: what the verbs of vedette-image share. Each returns the exit status of the program. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+struct config {
+    const char *recipe, *images, *guest, *cache;
+    const char *in_use;        /* folder of a host's state */
+    const char *script, *note; /* of a patch */
+    int64_t seconds;
+    const char *name; /* of the image that an import becomes */
+    int64_t keep;
+    bool json, verify;
+};
+
+void print_json(json_t *object); /* takes the reference */
+int usage_error(const char *text);
+/* log: path of a build's log, or NULL. */
+void report_failure(const struct config *config, const char *message, const char *log);
+
+/* NAME:REVISION into its parts; false for anything else. *ret_name is for g_free(). */
+bool parse_reference(const char *text, char **ret_name, guint *ret_revision);
+
+int run_export(const struct config *config, char **words);
+int run_import(const struct config *config, char **words);
+
+#endif
