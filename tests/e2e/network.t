@@ -10,9 +10,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from namespaces import bridges, own_namespaces
 from system import POOL, System, wait_for
 from tap import Tap
 
@@ -23,25 +23,6 @@ SPARES = 3
 def pool(title, bridge, clone='auto', spares=1):
     text = POOL.format(title=title, max=spares, allow='Allow=alice', accel='any', spares=spares)
     return text.replace('Clone=disk', f'Clone={clone}\nNetwork=bridge:{bridge}')
-
-
-def own_namespaces():
-    """Runs this test once more where it may make bridges that nobody else sees."""
-    if os.environ.get('VEDETTE_OWN_NAMESPACES'):
-        return
-    folder = tempfile.mkdtemp(prefix='vedette-e2e-net.')
-    script = '''set -e
-        mount -t tmpfs tmpfs "$0"
-        mkdir "$0/upper" "$0/work" "$0/upper/qemu"
-        echo "allow vdtest0" >"$0/upper/qemu/bridge.conf"
-        mount -t overlay -o "lowerdir=/etc,upperdir=$0/upper,workdir=$0/work" overlay /etc
-        ip link set lo up
-        for bridge in vdtest0 vdtest1; do ip link add $bridge type bridge && ip link set $bridge up; done
-        exec "$@"'''
-    code = subprocess.run(['unshare', '--net', '--mount', '--propagation', 'private', 'sh', '-c', script, folder,
-                           sys.executable, *sys.argv], env={**os.environ, 'VEDETTE_OWN_NAMESPACES': '1'}, check=False)
-    os.rmdir(folder)
-    sys.exit(code.returncode)
 
 
 def records(system, name):
@@ -66,7 +47,7 @@ def on_the_bridge():
 
 
 def main():
-    own_namespaces()
+    own_namespaces(bridges('vdtest0', 'vdtest1', allowed=['vdtest0']), network=True)
     tap = Tap()
     pools = {'fork': pool('Fork', 'vdtest0', spares=SPARES), 'boot': pool('Boot', 'vdtest0', clone='disk')}
     with System(USERS, pools) as system:

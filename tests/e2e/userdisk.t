@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users sign in with their own account and bring their own disk to whatever desktop they get.
 
-The broker's users are entries of a passwd file that is mounted over the system's in a mount namespace of this test.
+The broker's users are people of this machine in a mount namespace of this test.
 """
 
 import fcntl
@@ -12,10 +12,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from namespaces import own_namespaces, people
 from picture import read_png
 from system import POOL, System, wait_for
 from tap import Tap
@@ -30,23 +30,6 @@ SECRET = 'alice saw the zebra'  # typed by alice, looked for where it must not b
 def pool(title, clone='auto', spares=1):
     text = POOL.format(title=title, max=3, allow='Allow=alice bob carol', accel='any', spares=spares)
     return (text.replace('Clone=disk', f'Clone={clone}') + 'Account=user\n\n[UserDisk]\nSize=32M\n\n[Trash]\nKeep=never\n')
-
-
-def own_directories():
-    """Runs this test once more where the system knows the people above."""
-    if os.environ.get('VEDETTE_OWN_DIRECTORIES'):
-        return
-    folder = tempfile.mkdtemp(prefix='vedette-e2e-nss.')
-    for name, more in (('passwd', PEOPLE), ('group', GROUPS)):
-        with open(f'/etc/{name}', encoding='utf-8') as file:
-            text = file.read()
-        with open(f'{folder}/{name}', 'w', encoding='utf-8') as file:
-            file.write(text.rstrip('\n') + '\n' + more)
-    script = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"'
-    code = subprocess.run(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, folder,
-                           sys.executable, *sys.argv], env={**os.environ, 'VEDETTE_OWN_DIRECTORIES': '1'}, check=False)
-    subprocess.run(['rm', '-r', folder], check=True)
-    sys.exit(code.returncode)
 
 
 def enter(system, user, name='desk', seconds=90):
@@ -77,6 +60,7 @@ def leave(system, client):
     client.do('logoff')
     client.end()
     wait_for(lambda: not system.ctl('session', 'list')['sessions'], 30, 'the session to end')
+    wait_for(lambda: all(is_free(path) for path in glob.glob(disk(system, '*'))), 60, 'their machines to end')
     wait_for(lambda: system.pool('desk').get('ready', 0) >= 1, 60, 'the next spare')
 
 
@@ -84,6 +68,16 @@ def ok(tap, condition, name, detail):
     if not condition:
         tap.note(detail)
     tap.ok(condition, name)
+
+
+def is_free(path):
+    """Whether no machine has the disk any more."""
+    with open(path, 'rb') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            return False
 
 
 def finds(path, text):
@@ -170,20 +164,10 @@ def check_once_only(tap, system):
     """One disk, one machine: refused by hostd's lock, and by QEMU's own behind it."""
     client = enter(system, 'alice')
     pid = record_of(system, 'alice')['pid']
-    with open(disk(system, 'alice'), 'rb') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            tap.ok(False, 'the disk of a running desktop is locked')
-        except BlockingIOError:
-            tap.ok(True, 'the disk of a running desktop is locked')
+    tap.ok(not is_free(disk(system, 'alice')), 'the disk of a running desktop is locked')
     for hostd in system.pids('vedette-hostd'):
         os.kill(hostd, signal.SIGKILL)
-    with open(disk(system, 'alice'), 'rb') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            tap.ok(False, 'and stays so without hostd')
-        except BlockingIOError:
-            tap.ok(True, 'and stays so without hostd')
+    tap.ok(not is_free(disk(system, 'alice')), 'and stays so without hostd')
     done = subprocess.run(['qemu-io', '-f', 'raw', '-c', 'write 0 512', disk(system, 'alice')], capture_output=True,
                           text=True, check=False)
     ok(tap, 'lock' in done.stderr + done.stdout and done.returncode != 0, 'QEMU refuses a second writer by itself',
@@ -265,7 +249,7 @@ def check_delete(tap, system):
 
 
 def main():
-    own_directories()
+    own_namespaces(people(PEOPLE, GROUPS))
     tap = Tap()
     with System(USERS, {'desk': pool('Desk')}) as system:
         system.wait_ready('desk')
