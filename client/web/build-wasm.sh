@@ -26,11 +26,12 @@ set -- "$zstd"/common/entropy_common.c "$zstd"/common/error_private.c \
 	"$top"/protocol/wire/reader.c "$top"/protocol/codec/cache.c "$top"/protocol/codec/copy-apply.c \
 	"$top"/protocol/codec/decoder.c "$top"/protocol/codec/digest.c \
 	"$top"/protocol/codec/jpeg-check.c "$top"/protocol/codec/mix.c "$top"/protocol/codec/pixels-avx2.c \
-	"$top"/protocol/codec/pixels.c "$top"/protocol/codec/predict.c "$top"/protocol/codec/tiles.c \
+	"$top"/protocol/codec/pixels-simd128.c "$top"/protocol/codec/pixels.c "$top"/protocol/codec/predict.c "$top"/protocol/codec/tiles.c \
 	"$top"/protocol/codec/video-op.c "$top"/protocol/codec/video-check.c "$top"/protocol/codec/yuv.c \
 	"$top"/client/web/codec-wasm.c
 
 ${WASM_CC:-clang-14} --target=wasm32-wasi -mexec-model=reactor -std=gnu11 -O3 -flto -DNDEBUG \
+	-msimd128 -mbulk-memory \
 	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -I"$dir/xxhash" -I"$zstd" -I"$top" \
 	-Wl,--max-memory=536870912 -Wl,--strip-all "$@" -o "$dir/codec.wasm.new"
 mv "$dir/codec.wasm.new" "$dir/codec.wasm"

@@ -100,16 +100,14 @@ convert(struct vdp_rect rect)
     uint32_t y;
 
     for (y = rect.y; y < (uint32_t)rect.y + rect.height; y++) {
-        const uint8_t *from = image.pixels + y * image.stride + rect.x * 4u;
-        uint8_t *to = rgba + ((size_t)y * image.width + rect.x) * 4;
+        size_t at = (size_t)y * image.width + rect.x;
+        const uint32_t *from = (const uint32_t *)(const void *)image.pixels + at;
+        uint32_t *to = (uint32_t *)(void *)rgba + at;
 
         for (x = 0; x < rect.width; x++) {
-            to[0] = from[2];
-            to[1] = from[1];
-            to[2] = from[0];
-            to[3] = 255;
-            from += 4;
-            to += 4;
+            uint32_t pixel = from[x];
+
+            to[x] = (pixel & 0xff00) | (pixel >> 16 & 0xff) | (pixel & 0xff) << 16 | 0xff000000u;
         }
     }
 }

@@ -73,26 +73,33 @@ vdp_received_clear(struct vdp_received *received)
 void
 vdp_received_free_all(struct vdp_received *received)
 {
-    uint32_t slot;
+    uint32_t slab;
 
-    for (slot = 0; slot < VDP_CACHE_SLOTS; slot++) {
-        free(received->pixels[slot]);
-        received->pixels[slot] = NULL;
+    for (slab = 0; slab < VDP_CACHE_SLOTS / VDP_SLAB_SLOTS; slab++) {
+        free(received->slabs[slab]);
+        received->slabs[slab] = NULL;
     }
     vdp_received_clear(received);
+}
+
+static uint8_t *
+slot_pixels(const struct vdp_received *received, uint32_t slot)
+{
+    return received->slabs[slot / VDP_SLAB_SLOTS] + (size_t)(slot % VDP_SLAB_SLOTS) * VDP_SLOT_SIZE;
 }
 
 uint8_t *
 vdp_received_insert(struct vdp_received *received, uint32_t width, uint32_t height)
 {
     uint32_t slot = vdp_clock_take(&received->clock);
+    uint8_t **slab = &received->slabs[slot / VDP_SLAB_SLOTS];
 
-    if (received->pixels[slot] == NULL) {
-        received->pixels[slot] = malloc(VDP_SLOT_SIZE);
+    if (*slab == NULL) {
+        *slab = malloc((size_t)VDP_SLAB_SLOTS * VDP_SLOT_SIZE);
     }
     received->width[slot] = (uint8_t)width;
     received->height[slot] = (uint8_t)height;
-    return received->pixels[slot];
+    return *slab != NULL ? slot_pixels(received, slot) : NULL;
 }
 
 const uint8_t *
@@ -103,5 +110,5 @@ vdp_received_hit(struct vdp_received *received, uint32_t slot, uint32_t width, u
         return NULL;
     }
     received->clock.marked[slot] = 1;
-    return received->pixels[slot];
+    return slot_pixels(received, slot);
 }

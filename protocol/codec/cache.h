@@ -18,7 +18,8 @@
 #include "protocol/codec/codec.h"
 
 #define VDP_CACHE_SLOTS 4096u
-#define VDP_SLOT_SIZE   (VDP_TILE * VDP_TILE * 4u) /* bytes; 64 MiB in all slots */
+#define VDP_SLOT_SIZE   (VDP_TILE * VDP_TILE * 3u) /* bytes; 48 MiB in all slots */
+#define VDP_SLAB_SLOTS  64u                        /* that memory is taken for at once */
 
 struct vdp_clock {
     uint32_t taken; /* slots that hold something: 0 to taken - 1 */
@@ -45,7 +46,8 @@ void vdp_sent_insert(struct vdp_sent *sent, uint64_t hash);
 /* The receiver's side. Zero-initialised is empty. */
 struct vdp_received {
     struct vdp_clock clock;
-    uint8_t *pixels[VDP_CACHE_SLOTS]; /* owned; B G R X without gaps; NULL until first taken */
+    /* Owned; B G R without gaps, a slot after the other; NULL until one of them is taken. */
+    uint8_t *slabs[VDP_CACHE_SLOTS / VDP_SLAB_SLOTS];
     uint8_t width[VDP_CACHE_SLOTS];
     uint8_t height[VDP_CACHE_SLOTS];
 };

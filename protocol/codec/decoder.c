@@ -136,11 +136,11 @@ vdp_decoder_resize(struct vdp_decoder *decoder, uint16_t width, uint16_t height)
     return 0;
 }
 
-/* Decompresses exactly size bytes into the staging area. */
+/* Decompresses exactly size bytes. */
 static int
-decompress_tile(struct vdp_decoder *decoder, ZSTD_inBuffer *in, size_t size)
+decompress_tile(struct vdp_decoder *decoder, ZSTD_inBuffer *in, uint8_t *ret_bytes, size_t size)
 {
-    ZSTD_outBuffer out = {decoder->staging, size, 0};
+    ZSTD_outBuffer out = {ret_bytes, size, 0};
 
     while (out.pos < out.size) {
         size_t before = out.pos + in->pos;
@@ -252,21 +252,32 @@ read_list(struct vdp_decoder *decoder, struct vdp_reader *reader, bool patches, 
     return 0;
 }
 
-/* What a tile shows now enters the cache. */
+/* Decompresses a tile, or a part of it, into the picture; what it shows then enters the cache. */
 static int
-remember_tile(struct vdp_decoder *decoder, uint32_t tile)
+decode_tile(struct vdp_decoder *decoder, ZSTD_inBuffer *in, uint32_t tile, bool predicted,
+            const struct vdp_rect *part)
 {
     struct vdp_rect rect = vdp_grid_rect(&decoder->grid, tile);
     size_t stride = decoder->grid.width * (size_t)4;
-    const uint8_t *from = decoder->pixels + rect.y * stride + rect.x * 4u;
+    size_t size = (size_t)part->width * part->height * 3;
+    uint8_t *to = decoder->pixels + part->y * stride + part->x * 4u;
+    bool whole = size == (size_t)rect.width * rect.height * 3;
     uint8_t *slot = vdp_received_insert(&decoder->cache, rect.width, rect.height);
-    uint32_t row;
+    /* A tile as it comes is what the cache keeps. */
+    uint8_t *bytes = whole && !predicted ? slot : decoder->staging;
+    int error = slot != NULL ? decompress_tile(decoder, in, bytes, size) : VDP_ERR_NOMEM;
 
-    if (slot == NULL) {
-        return VDP_ERR_NOMEM;
+    if (error != 0) {
+        return error;
     }
-    for (row = 0; row < rect.height; row++) {
-        memcpy(slot + (size_t)row * rect.width * 4, from + row * stride, rect.width * 4u);
+    if (predicted) {
+        vdp_unpredict(to, stride, bytes, part->width, part->height);
+    } else {
+        vdp_pixels_unpack_rect(to, stride, bytes, part->width, part->height);
+    }
+    if (bytes != slot) {
+        vdp_pixels_pack_rect(slot, decoder->pixels + rect.y * stride + rect.x * 4u, stride,
+                             rect.width, rect.height);
     }
     return 0;
 }
@@ -275,7 +286,6 @@ remember_tile(struct vdp_decoder *decoder, uint32_t tile)
 static int
 decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size, bool patches)
 {
-    uint8_t pixels[VDP_TILE * VDP_TILE * 4];
     uint32_t count = 0;
     uint32_t i;
     struct vdp_reader reader;
@@ -289,19 +299,8 @@ decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size, bool
     }
     in = (ZSTD_inBuffer){reader.at, reader.left, 0};
     for (i = 0; i < count; i++) {
-        const struct vdp_rect *part = &decoder->parts[i];
-
-        error = decompress_tile(decoder, &in, (size_t)part->width * part->height * 3);
-        if (error != 0) {
-            return error;
-        }
-        if ((decoder->list[i] & 1) != 0) {
-            vdp_unpredict(pixels, decoder->staging, part->width, part->height);
-        } else {
-            vdp_pixel_ops()->unpack(pixels, decoder->staging, (size_t)part->width * part->height);
-        }
-        place_tile(decoder, part, pixels);
-        error = remember_tile(decoder, decoder->list[i] >> 1);
+        error = decode_tile(decoder, &in, decoder->list[i] >> 1, (decoder->list[i] & 1) != 0,
+                            &decoder->parts[i]);
         if (error != 0) {
             return error;
         }
@@ -312,6 +311,7 @@ decode_tiles(struct vdp_decoder *decoder, const uint8_t *body, size_t size, bool
 static int
 decode_hits(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
 {
+    size_t stride = decoder->grid.width * (size_t)4;
     struct vdp_reader reader;
     uint32_t tile = UINT32_MAX;
     uint32_t slot = UINT32_MAX;
@@ -338,7 +338,8 @@ decode_hits(struct vdp_decoder *decoder, const uint8_t *body, size_t size)
         if (pixels == NULL) {
             return VDP_ERR_RANGE;
         }
-        place_tile(decoder, &rect, pixels);
+        vdp_pixels_unpack_rect(decoder->pixels + rect.y * stride + rect.x * 4u, stride, pixels,
+                               rect.width, rect.height);
     } while (reader.left > 0);
     return 0;
 }

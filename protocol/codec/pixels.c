@@ -122,5 +122,32 @@ vdp_pixel_ops(void)
 {
     const struct vdp_pixel_ops *fast = vdp_pixel_ops_avx2();
 
+    if (fast == NULL) {
+        fast = vdp_pixel_ops_simd128();
+    }
     return fast != NULL ? fast : &vdp_pixel_ops_plain;
+}
+
+void
+vdp_pixels_unpack_rect(uint8_t *ret_bgrx, size_t stride, const uint8_t *bgr, uint32_t width,
+                       uint32_t height)
+{
+    const struct vdp_pixel_ops *ops = vdp_pixel_ops();
+    uint32_t y;
+
+    for (y = 0; y < height; y++) {
+        ops->unpack(ret_bgrx + y * stride, bgr + (size_t)y * width * 3, width);
+    }
+}
+
+void
+vdp_pixels_pack_rect(uint8_t *ret_bgr, const uint8_t *bgrx, size_t stride, uint32_t width,
+                     uint32_t height)
+{
+    const struct vdp_pixel_ops *ops = vdp_pixel_ops();
+    uint32_t y;
+
+    for (y = 0; y < height; y++) {
+        ops->pack(ret_bgr + (size_t)y * width * 3, bgrx + y * stride, width);
+    }
 }

@@ -30,9 +30,17 @@ struct vdp_pixel_ops {
 };
 
 extern const struct vdp_pixel_ops vdp_pixel_ops_plain;
+/* For WebAssembly with 128 bits at a time; NULL elsewhere. */
+const struct vdp_pixel_ops *vdp_pixel_ops_simd128(void);
 /* For processors with AVX2; NULL where the compiler or this processor has none. */
 const struct vdp_pixel_ops *vdp_pixel_ops_avx2(void);
 /* The best for this processor. */
 const struct vdp_pixel_ops *vdp_pixel_ops(void);
+
+/* A rectangle of a picture, whose rows are stride bytes apart, from and to B G R without gaps. */
+void vdp_pixels_unpack_rect(uint8_t *ret_bgrx, size_t stride, const uint8_t *bgr, uint32_t width,
+                            uint32_t height);
+void vdp_pixels_pack_rect(uint8_t *ret_bgr, const uint8_t *bgrx, size_t stride, uint32_t width,
+                          uint32_t height);
 
 #endif

@@ -35,7 +35,8 @@ vdp_predict(uint8_t *ret_planes, const uint8_t *bgrx, uint32_t width, uint32_t h
 }
 
 void
-vdp_unpredict(uint8_t *ret_bgrx, const uint8_t *planes, uint32_t width, uint32_t height)
+vdp_unpredict(uint8_t *ret_bgrx, size_t stride, const uint8_t *planes, uint32_t width,
+              uint32_t height)
 {
     uint32_t above[VDP_TILE] = {0};
     const uint8_t *blue = planes;
@@ -45,6 +46,7 @@ vdp_unpredict(uint8_t *ret_bgrx, const uint8_t *planes, uint32_t width, uint32_t
     uint32_t y;
 
     for (y = 0; y < height; y++) {
+        uint8_t *to = ret_bgrx + y * stride;
         uint32_t left = 0;
 
         for (x = 0; x < width; x++) {
@@ -53,8 +55,8 @@ vdp_unpredict(uint8_t *ret_bgrx, const uint8_t *planes, uint32_t width, uint32_t
 
             left = vdp_add_bytes(rest, guess) & 0xffffff;
             above[x] = left;
-            vdp_store_u32(ret_bgrx, vdp_add_bytes(left, vdp_green_of(left)) | 0xff000000u);
-            ret_bgrx += 4;
+            vdp_store_u32(to, vdp_add_bytes(left, vdp_green_of(left)) | 0xff000000u);
+            to += 4;
         }
     }
 }

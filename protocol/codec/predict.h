@@ -12,12 +12,14 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* bgrx: width * height pixels without gaps; planes: width * height * 3 bytes. */
 void vdp_predict(uint8_t *ret_planes, const uint8_t *bgrx, uint32_t width, uint32_t height);
-/* The reverse; X becomes 255. */
-void vdp_unpredict(uint8_t *ret_bgrx, const uint8_t *planes, uint32_t width, uint32_t height);
+/* The reverse, into a picture whose rows are stride bytes apart; X becomes 255. */
+void vdp_unpredict(uint8_t *ret_bgrx, size_t stride, const uint8_t *planes, uint32_t width,
+                   uint32_t height);
 /* Whether fewer than an eighth of the pixels equal their left neighbour: no text, no surface. */
 bool vdp_is_smooth(const uint8_t *bgrx, uint32_t width, uint32_t height);
 
