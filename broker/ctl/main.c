@@ -66,7 +66,7 @@ static const struct vd_program program = {
         "  image rollback NAME      publishes the revision before\n"
         "  image gc [NAME]          removes revisions that nobody needs\n"
         "  image export NAME:REVISION FILE  writes a revision into one file\n"
-        "  image import FILE [--name NAME]  makes a revision of such a file\n"
+        "  image import FILE [--name NAME]  makes a revision of that, or of an OVA or OVF\n"
         "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
         "  session list|show ID|tell ID TEXT|end ID\n"
         "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vedette-image export and import. */
+#include "hostd/image/appliance.h"
 #include "hostd/image/export.h"
 #include "hostd/image/import.h"
 #include "hostd/image/main.h"
@@ -30,25 +31,42 @@ run_export(const struct config *config, char **words)
     return 0;
 }
 
+static json_t *
+notes_json(const GPtrArray *notes)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; notes != NULL && i < notes->len; i++) {
+        json_array_append_new(list, json_string(notes->pdata[i]));
+    }
+    return list;
+}
+
 int
 run_import(const struct config *config, char **words)
 {
     struct image_import import = {.images = config->images, .path = words[0], .name = config->name};
+    g_autoptr(GPtrArray) notes = NULL;
     g_autoptr(GError) error = NULL;
     struct image_manifest *manifest;
-    bool known;
+    bool known = false;
 
-    manifest = image_import_run(&import, &known, &error);
+    manifest = image_is_appliance(words[0]) ? image_appliance_run(&import, &notes, &error)
+                                            : image_import_run(&import, &known, &error);
     if (manifest == NULL) {
         report_failure(config, error->message, NULL);
         return 1;
     }
     if (config->json) {
-        print_json(json_pack("{s:s, s:i, s:s, s:b}", "name", manifest->name, "revision",
-                             (int)manifest->revision, "digest", manifest->digest, "known", known));
+        print_json(json_pack("{s:s, s:i, s:s, s:b, s:o}", "name", manifest->name, "revision",
+                             (int)manifest->revision, "digest", manifest->digest, "known", known,
+                             "notes", notes_json(notes)));
     } else {
         printf("%s:%u %s, %s\n", manifest->name, manifest->revision,
                known ? "is the same already" : "is imported", manifest->digest);
+        for (guint i = 0; notes != NULL && i < notes->len; i++) {
+            printf("  %s\n", (const char *)notes->pdata[i]);
+        }
     }
     image_manifest_free(manifest);
     return 0;

@@ -44,7 +44,8 @@ static const struct vd_option options[] = {
     {"verify", VD_OPTION_FLAG, offsetof(struct config, verify), NULL, 0, 0, NULL,
      "list: read every file and compare its digest"},
     {"name", VD_OPTION_STRING, offsetof(struct config, name), NULL, 0, 0, "NAME",
-     "import: the image that it becomes a revision of; default what the file says"},
+     "import: the image that it becomes a revision of; default what the file or the appliance "
+     "says"},
     {"json", VD_OPTION_FLAG, offsetof(struct config, json), NULL, 0, 0, NULL,
      "Print the result as JSON"},
 };

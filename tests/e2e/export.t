@@ -10,64 +10,12 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from system import IMAGE, tiny_image, wait_for
+from place import Place, identical, judge, refuse
+from system import tiny_image, wait_for
 from tap import Tap
-from vdx import head, patched, sha256, tar, u32, u64, vdx, zstd
-
-# Stands before qemu-img in PATH and notes that it was run.
-SPY = '#!/bin/sh\necho "$@" >>"$SPY_LOG"\nexec "$REAL_QEMU_IMG" "$@"\n'
-
-
-def judge(tap, condition, name, detail=''):
-    if not tap.ok(condition, name) and detail:
-        tap.note(detail)
-
-
-class Place:
-    """A store of images, and programs that are watched."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix='vedette-export.')
-        self.images = f'{self.folder}/images'
-        self.spied = f'{self.folder}/spied'
-        os.mkdir(f'{self.folder}/bin')
-        with open(f'{self.folder}/bin/qemu-img', 'w', encoding='utf-8') as file:
-            file.write(SPY)
-        os.chmod(f'{self.folder}/bin/qemu-img', 0o755)
-        self.environment = {**os.environ, 'PATH': f'{self.folder}/bin:{os.environ["PATH"]}', 'SPY_LOG': self.spied,
-                            'REAL_QEMU_IMG': shutil.which('qemu-img')}
-
-    def command(self, *words, images=None):
-        return [IMAGE, *words, '--images', images or self.images, '--json']
-
-    def run(self, *words, images=None):
-        done = subprocess.run(self.command(*words, images=images), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, env=self.environment, check=False)
-        return done.returncode, json.loads(done.stdout), done.stderr
-
-    def file(self, name, data):
-        with open(f'{self.folder}/{name}', 'wb') as file:
-            file.write(data)
-        return f'{self.folder}/{name}'
-
-    def disk(self, name, *options, size='1M'):
-        path = f'{self.folder}/{name}'
-        subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', *options, path, size], check=True, cwd=self.folder)
-        with open(path, 'rb') as file:
-            return file.read()
-
-    def entries(self, name):
-        folder = f'{self.images}/{name}'
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else None
-
-
-def identical(first, second):
-    return subprocess.run(['qemu-img', 'compare', '-f', 'qcow2', '-F', 'qcow2', first, second],
-                          stdout=subprocess.DEVNULL, check=False).returncode == 0
-
+from vdx import head, patched, tar, u32, u64, vdx, zstd
 
 def check_round(tap, place):
     """There and back, and what comes back is the same."""
@@ -109,17 +57,6 @@ def check_round(tap, place):
     code, said, errors = place.run('import', path, '--name', '../copy')
     judge(tap, code == 1 and 'name' in said['message'], 'a name that is a path is refused', f'{said}')
     return path
-
-
-def refuse(tap, place, data, says, name):
-    """Whatever is refused leaves neither a revision nor a draft that stays, and never ran a tool."""
-    if os.path.exists(place.spied):
-        os.unlink(place.spied)
-    path = place.file('bad.vdx', data)
-    code, said, _ = place.run('import', path, '--name', 'bad')
-    left = place.entries('bad')
-    judge(tap, code == 1 and says in said.get('message', '') and left in (None, ['.revision']) and not os.path.exists(place.spied),
-           name, f'{code} {said} {left}')
 
 
 def check_damaged(tap, place, path):

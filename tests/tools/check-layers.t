@@ -35,6 +35,7 @@ my @third_party = (
     [qr{^png\.h},                       'client/native/png'],
     [qr{^(zstd|xxhash|turbojpeg)},      'protocol/codec/'],
     [qr{^archive},                      'hostd/image/tar'],
+    [qr{^libxml/},                      'hostd/image/ovf'],
     [qr{^(spice|channel-)},             'hostd/streamer/capture-spice', 'hostd/streamer/spice-'],
     [qr{^(xcb|X11)/},                   'hostd/streamer/capture-x11', 'hostd/streamer/x11-', 'client/native/paint'],
     [qr{^gst/},                         'protocol/video/'],
