@@ -6,6 +6,7 @@
 
 #include "broker/admin-desktops.h"
 #include "broker/admin-disks.h"
+#include "broker/admin-rollout.h"
 #include "broker/answer.h"
 #include "broker/canary.h"
 #include "broker/change.h"
@@ -383,6 +384,8 @@ static const struct {
     {"session-end", verb_session_end},
     {"canary-begin", broker_canary_begin},
     {"canary-end", broker_canary_end},
+    {"rollout", broker_admin_rollout},
+    {"rollout-begin", broker_admin_rollout_begin},
     {"desktop-list", broker_admin_desktop_list},
     {"desktop-delete", broker_admin_desktop_delete},
     {"trash-list", broker_admin_trash_list},

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "broker/canary.h"
+#include "broker/deadlines.h"
 #include "broker/jsonget.h"
 #include "broker/lastscreen.h"
 #include "broker/pool.h"
-#include "broker/reconcile.h"
 
 #define IDLE_SLACK_MS 8000 /* figures come every five seconds */
 
@@ -17,15 +17,15 @@ next_end(const struct broker_model *model, const struct broker_session *session,
          const struct broker_pool *pool, int64_t *ret_warn_ms)
 {
     int64_t idle_since_ms = broker_model_idle_since(model, session);
-    int64_t update_ms = broker_update_ends(model, session, pool);
+    struct broker_deadlines update = broker_deadlines_of(model, session, pool);
     int64_t absolute_ms = pool->absolute_ms > 0 ? session->row.created_ms + pool->absolute_ms : 0;
     int64_t idle_ms =
         pool->input_idle_ms > 0 && idle_since_ms != 0 ? idle_since_ms + pool->input_idle_ms : 0;
 
-    if (update_ms != 0 && (absolute_ms == 0 || update_ms < absolute_ms) &&
-        (idle_ms == 0 || update_ms < idle_ms)) {
-        *ret_warn_ms = update_ms - MIN(BROKER_WARN_MS, pool->hard_ms / 4);
-        return update_ms;
+    if (update.end_ms != 0 && (absolute_ms == 0 || update.end_ms < absolute_ms) &&
+        (idle_ms == 0 || update.end_ms < idle_ms)) {
+        *ret_warn_ms = update.warn_ms;
+        return update.end_ms;
     }
     if (idle_ms != 0 && (absolute_ms == 0 || idle_ms < absolute_ms)) {
         *ret_warn_ms = idle_ms - MIN(BROKER_IDLE_WARN_MS, pool->input_idle_ms / 4);
@@ -45,11 +45,7 @@ add_notice(json_t *stream, const struct broker_model *model, const struct broker
 {
     int64_t warn_ms = 0;
     int64_t ends_ms = pool != NULL ? next_end(model, session, pool, &warn_ms) : 0;
-    const struct broker_desktop *desktop = broker_model_desktop(model, session->row.desktop);
-    int64_t soft_ms =
-        pool != NULL && pool->soft_ms > 0 && desktop != NULL && desktop->row.old_ms != 0
-            ? desktop->row.old_ms + pool->soft_ms
-            : 0;
+    int64_t soft_ms = pool != NULL ? broker_deadlines_of(model, session, pool).ask_ms : 0;
     json_t *notice;
 
     if (ends_ms != 0 && now_ms >= warn_ms && session->notice_ms < warn_ms) {

@@ -73,6 +73,7 @@ broker_model_new(void)
     model->streams = g_ptr_array_new_with_free_func(free_stream);
     model->restraints = g_ptr_array_new_with_free_func(free_restraint);
     model->userdisks = g_array_new(FALSE, TRUE, sizeof(struct store_userdisk));
+    model->rollouts = g_array_new(FALSE, TRUE, sizeof(struct store_rollout));
     return model;
 }
 
@@ -88,13 +89,14 @@ broker_model_free(struct broker_model *model)
     g_ptr_array_unref(model->streams);
     g_ptr_array_unref(model->restraints);
     g_array_unref(model->userdisks);
+    g_array_unref(model->rollouts);
     g_free(model);
 }
 
 static bool
 load_all(struct broker_model *model, struct store *store, int64_t now_ms, GError **error)
 {
-    GArray *rows[5] = {store_hosts_load(store, error)};
+    GArray *rows[6] = {store_hosts_load(store, error)};
     guint i;
     bool ok;
 
@@ -102,7 +104,8 @@ load_all(struct broker_model *model, struct store *store, int64_t now_ms, GError
     rows[2] = rows[1] != NULL ? store_sessions_load(store, error) : NULL;
     rows[3] = rows[2] != NULL ? store_streams_load(store, error) : NULL;
     rows[4] = rows[3] != NULL ? store_userdisks_load(store, error) : NULL;
-    ok = rows[4] != NULL;
+    rows[5] = rows[4] != NULL ? store_rollouts_load(store, error) : NULL;
+    ok = rows[5] != NULL;
     for (i = 0; ok && i < rows[0]->len; i++) {
         broker_model_add_host(model, &g_array_index(rows[0], struct store_host, i))->away_ms =
             now_ms;
@@ -119,6 +122,7 @@ load_all(struct broker_model *model, struct store *store, int64_t now_ms, GError
     }
     if (ok) {
         g_array_append_vals(model->userdisks, rows[4]->data, rows[4]->len);
+        g_array_append_vals(model->rollouts, rows[5]->data, rows[5]->len);
     }
     for (i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_clear_pointer(&rows[i], g_array_unref);
@@ -457,5 +461,32 @@ broker_model_remove_userdisk(struct broker_model *model, const char *user, const
         g_array_remove_index(
             model->userdisks,
             (guint)(disk - (struct store_userdisk *)(void *)model->userdisks->data));
+    }
+}
+
+struct store_rollout *
+broker_model_rollout(const struct broker_model *model, const char *image)
+{
+    guint i;
+
+    for (i = 0; i < model->rollouts->len; i++) {
+        struct store_rollout *row = &g_array_index(model->rollouts, struct store_rollout, i);
+
+        if (strcmp(row->image, image) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+void
+broker_model_put_rollout(struct broker_model *model, const struct store_rollout *row)
+{
+    struct store_rollout *old = broker_model_rollout(model, row->image);
+
+    if (old != NULL) {
+        *old = *row;
+    } else {
+        g_array_append_vals(model->rollouts, row, 1);
     }
 }

@@ -135,6 +135,7 @@ struct broker_model {
     GPtrArray *streams;    /* struct broker_stream *, oldest first */
     GPtrArray *restraints; /* struct broker_restraint * */
     GArray *userdisks;     /* struct store_userdisk */
+    GArray *rollouts;      /* struct store_rollout */
 };
 
 struct broker_model *broker_model_new(void);
@@ -177,6 +178,9 @@ struct store_userdisk *broker_model_userdisk(const struct broker_model *model, c
 const char *broker_model_home(const struct broker_model *model, const char *user, const char *pool);
 void broker_model_add_userdisk(struct broker_model *model, const struct store_userdisk *row);
 void broker_model_remove_userdisk(struct broker_model *model, const char *user, const char *pool);
+/* What was said with the last publication of an image, or NULL; a put replaces it. */
+struct store_rollout *broker_model_rollout(const struct broker_model *model, const char *image);
+void broker_model_put_rollout(struct broker_model *model, const struct store_rollout *row);
 /* Since when the user of a connected session has touched nothing; 0: she has, or nobody knows. */
 int64_t broker_model_idle_since(const struct broker_model *model,
                                 const struct broker_session *session);

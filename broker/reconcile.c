@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/canary.h"
+#include "broker/deadlines.h"
 #include "broker/placement.h"
 
 struct pass {
@@ -194,8 +195,8 @@ judge_age(struct pass *pass, struct broker_desktop *desktop)
     bool old;
 
     /* Without its host nobody knows which revisions there are. */
-    if (pool == NULL || (pool->soft_ms == 0 && pool->hard_ms == 0) || revision == 0 ||
-        host == NULL || !host->connected || desktop->row.gone || desktop->row.owner[0] != '\0') {
+    if (pool == NULL || !broker_deadlines_run(pass->model, pool) || revision == 0 || host == NULL ||
+        !host->connected || desktop->row.gone || desktop->row.owner[0] != '\0') {
         return;
     }
     old = is_old(pass->model, desktop, pool, revision);
@@ -234,15 +235,13 @@ judge_desktops(struct pass *pass)
     }
 }
 
-int64_t
-broker_update_ends(const struct broker_model *model, const struct broker_session *session,
-                   const struct broker_pool *pool)
+static bool
+is_overdue(const struct pass *pass, const struct broker_session *session,
+           const struct broker_pool *pool)
 {
-    const struct broker_desktop *desktop = broker_model_desktop(model, session->row.desktop);
+    int64_t end_ms = broker_deadlines_of(pass->model, session, pool).end_ms;
 
-    return desktop != NULL && desktop->row.old_ms != 0 && pool->hard_ms > 0
-               ? desktop->row.old_ms + pool->hard_ms
-               : 0;
+    return end_ms != 0 && pass->now_ms >= end_ms;
 }
 
 static bool
@@ -276,8 +275,7 @@ judge_sessions(struct pass *pass)
         } else if (pool != NULL && pool->absolute_ms > 0 &&
                    pass->now_ms - session->row.created_ms >= pool->absolute_ms) {
             end_session(pass, session, false, "the time of the session is over");
-        } else if (pool != NULL && broker_update_ends(pass->model, session, pool) != 0 &&
-                   pass->now_ms >= broker_update_ends(pass->model, session, pool)) {
+        } else if (pool != NULL && is_overdue(pass, session, pool)) {
             end_session(pass, session, false, "a newer version of the desktop is in force");
         }
     }

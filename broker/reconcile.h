@@ -48,10 +48,6 @@ struct broker_action {
 GArray *broker_reconcile(const struct broker_model *model, const struct broker_pools *pools,
                          int64_t now_ms);
 
-/* When a session on an old revision ends by HardDeadline=; 0: it does not. */
-int64_t broker_update_ends(const struct broker_model *model, const struct broker_session *session,
-                           const struct broker_pool *pool);
-
 /* How a pool stands; every desktop is counted once in total. */
 struct broker_pool_count {
     unsigned total;

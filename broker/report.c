@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/answer.h"
+#include "broker/deadlines.h"
 #include "broker/gateways.h"
 #include "broker/groups.h"
 #include "broker/jsonget.h"
@@ -225,9 +226,9 @@ add_clocks(const struct broker *broker, const struct broker_session *session, js
 {
     const struct broker_pool *pool = broker_pools_find(broker->pools, session->row.pool);
     int64_t idle_since_ms = broker_model_idle_since(broker->model, session);
-    int64_t ends[] = {0, 0, 0, 0};
+    int64_t ends[] = {0, 0, 0, 0, 0};
     static const char *const names[] = {"idle_ends_ms", "disconnected_ends_ms", "absolute_ends_ms",
-                                        "update_ends_ms"};
+                                        "update_ends_ms", "update_asks_ms"};
     size_t i;
 
     if (pool != NULL && pool->input_idle_ms > 0 && idle_since_ms != 0) {
@@ -241,7 +242,10 @@ add_clocks(const struct broker *broker, const struct broker_session *session, js
         ends[2] = session->row.created_ms + pool->absolute_ms;
     }
     if (pool != NULL) {
-        ends[3] = broker_update_ends(broker->model, session, pool);
+        struct broker_deadlines update = broker_deadlines_of(broker->model, session, pool);
+
+        ends[3] = update.end_ms;
+        ends[4] = update.ask_ms;
     }
     for (i = 0; i < G_N_ELEMENTS(names); i++) {
         json_object_set_new(item, names[i], ends[i] != 0 ? json_integer(ends[i]) : json_null());

@@ -27,6 +27,8 @@ struct ctl {
     const char *name;   /* for image import; NULL: what the file says */
     const char *server; /* for image publish; NULL: the first gateway */
     const char *ca;
+    const char *ask_after; /* for image publish; NULL: as each pool says, as is the next */
+    const char *end_after;
 };
 
 /* words[0] is the verb; words is NULL-terminated. */

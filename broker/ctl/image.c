@@ -9,6 +9,7 @@
 #include "broker/ctl/ctl.h"
 #include "broker/ctl/programs.h"
 #include "broker/ctl/publish.h"
+#include "broker/ctl/rollout.h"
 
 static void
 add(GPtrArray *arguments, const char *option, const char *value)
@@ -19,23 +20,37 @@ add(GPtrArray *arguments, const char *option, const char *value)
     }
 }
 
-/* Does not come back unless it fails. */
-static int
-become_image(const struct ctl *ctl, GPtrArray *arguments)
+/* Where the program is, for g_free(), with the arguments made whole; NULL after telling why not.
+ * *ret_images is among the arguments, for g_free(). */
+static char *
+complete(const struct ctl *ctl, GPtrArray *arguments, char **ret_images)
 {
-    g_autofree char *images = g_build_filename(ctl->state, "images", NULL);
     g_autoptr(GError) error = NULL;
-    g_autofree char *path = ctl_program_find(ctl->programs, "vedette-image", &error);
+    char *path = ctl_program_find(ctl->programs, "vedette-image", &error);
 
     if (path == NULL) {
         fprintf(stderr, "vedettectl: %s\n", error->message);
-        return CTL_FAILED;
+        return NULL;
     }
-    add(arguments, "--images", images);
+    *ret_images = g_build_filename(ctl->state, "images", NULL);
+    add(arguments, "--images", *ret_images);
     if (ctl->json) {
         g_ptr_array_add(arguments, (char *)"--json");
     }
     g_ptr_array_add(arguments, NULL);
+    return path;
+}
+
+/* Does not come back unless it fails. */
+static int
+become_image(const struct ctl *ctl, GPtrArray *arguments)
+{
+    g_autofree char *images = NULL;
+    g_autofree char *path = complete(ctl, arguments, &images);
+
+    if (path == NULL) {
+        return CTL_FAILED;
+    }
     (void)execv(path, (char *const *)arguments->pdata);
     fprintf(stderr, "vedettectl: cannot run %s: %s\n", path, g_strerror(errno));
     return CTL_FAILED;
@@ -87,6 +102,46 @@ become_move(const struct ctl *ctl, GPtrArray *arguments, char **words)
     return become_image(ctl, arguments);
 }
 
+/* Runs it and waits. */
+static bool
+run_image(const struct ctl *ctl, GPtrArray *arguments)
+{
+    g_autofree char *images = NULL;
+    g_autofree char *path = complete(ctl, arguments, &images);
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+
+    if (path == NULL) {
+        return false;
+    }
+    arguments->pdata[0] = path;
+    if (!g_spawn_sync(NULL, (char **)arguments->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL,
+                      NULL, &status, &error)) {
+        fprintf(stderr, "vedettectl: cannot run %s: %s\n", path, error->message);
+        return false;
+    }
+    return g_spawn_check_wait_status(status, NULL); /* it said itself what is wrong */
+}
+
+/* Tries a revision, publishes it, and has the broker keep its deadlines. */
+static int
+publish(const struct ctl *ctl, GPtrArray *arguments, char *reference)
+{
+    struct ctl_deadlines deadlines;
+    bool ok;
+
+    g_ptr_array_add(arguments, (char *)"publish");
+    g_ptr_array_add(arguments, reference);
+    ok = ctl_deadlines_read(ctl, &deadlines) && ctl_publish_test(ctl, reference) &&
+         run_image(ctl, arguments);
+    if (ok && !ctl_rollout_begin(ctl, reference, &deadlines)) {
+        fprintf(stderr, "vedettectl: it is published with the deadlines of the pools\n");
+        ok = false;
+    }
+    ctl_deadlines_clear(&deadlines);
+    return ok ? CTL_DONE : CTL_FAILED;
+}
+
 int
 ctl_verb_image(const struct ctl *ctl, char **words)
 {
@@ -106,10 +161,13 @@ ctl_verb_image(const struct ctl *ctl, char **words)
         (strcmp(verb, "import") == 0 && count == 3)) {
         return become_move(ctl, arguments, words + 1);
     }
-    if (strcmp(verb, "publish") == 0 && count == 3 && !ctl_publish_test(ctl, words[2])) {
-        return CTL_FAILED;
+    if (strcmp(verb, "publish") == 0 && count == 3) {
+        return publish(ctl, arguments, words[2]);
     }
-    if ((strcmp(verb, "list") == 0 && count == 2) || (strcmp(verb, "publish") == 0 && count == 3) ||
+    if (strcmp(verb, "rollout") == 0 && count == 3) {
+        return ctl_rollout_show(ctl, words[2]);
+    }
+    if ((strcmp(verb, "list") == 0 && count == 2) ||
         (strcmp(verb, "rollback") == 0 && count == 3) || (strcmp(verb, "gc") == 0 && count <= 3)) {
         g_ptr_array_add(arguments, words[1]);
         add(arguments, "--in-use", strcmp(verb, "gc") == 0 ? hostd : NULL);
@@ -119,6 +177,7 @@ ctl_verb_image(const struct ctl *ctl, char **words)
         return become_image(ctl, arguments);
     }
     return ctl_usage("image list, image build NAME --recipe FILE, image patch NAME[:REVISION] "
-                     "--script FILE, image publish NAME:REVISION, image rollback NAME, image gc "
+                     "--script FILE, image publish NAME:REVISION [--ask-after DURATION] "
+                     "[--end-after DURATION], image rollout NAME, image rollback NAME, image gc "
                      "[NAME], image export NAME:REVISION FILE or image import FILE [--name NAME]");
 }

@@ -38,6 +38,10 @@ static const struct vd_option options[] = {
      "The gateway that image publish tests through; default the first that is connected."},
     {"ca", VD_OPTION_STRING, offsetof(struct ctl, ca), NULL, 0, 0, "FILE",
      "What speaks for that gateway, for image publish; default STATE/pki/ca.pem."},
+    {"ask-after", VD_OPTION_STRING, offsetof(struct ctl, ask_after), NULL, 0, 0, "DURATION",
+     "When image publish asks sessions on other revisions to change; default as each pool says."},
+    {"end-after", VD_OPTION_STRING, offsetof(struct ctl, end_after), NULL, 0, 0, "DURATION",
+     "When image publish ends them, after an announcement; default as each pool says."},
     {"programs", VD_OPTION_STRING, offsetof(struct ctl, programs), NULL, 0, 0, "DIR",
      "Where the other programs are: one folder, or a build tree."},
 };
@@ -63,6 +67,7 @@ static const struct vd_program program = {
         "  image patch NAME[:REVISION] --script FILE   a new revision, by a script in the booted "
         "one\n"
         "  image publish NAME:REVISION      tries it in each pool, then gives it to everyone\n"
+        "  image rollout NAME       how many sessions are on which revision, and until when\n"
         "  image rollback NAME      publishes the revision before\n"
         "  image gc [NAME]          removes revisions that nobody needs\n"
         "  image export NAME:REVISION FILE  writes a revision into one file\n"

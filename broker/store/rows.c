@@ -248,3 +248,36 @@ store_userdisk_remove(struct store *store, const char *pool, const char *user, G
                                         pool, user),
                         error);
 }
+
+static void
+read_rollout(sqlite3_stmt *statement, void *ret_row)
+{
+    struct store_rollout *row = ret_row;
+
+    store_column(statement, 0, row->image, sizeof(row->image));
+    row->revision = (unsigned)sqlite3_column_int64(statement, 1);
+    row->began_ms = sqlite3_column_int64(statement, 2);
+    row->ask_ms = sqlite3_column_int64(statement, 3);
+    row->end_ms = sqlite3_column_int64(statement, 4);
+}
+
+GArray *
+store_rollouts_load(struct store *store, GError **error)
+{
+    return load(store,
+                "SELECT image, revision, began_ms, ask_ms, end_ms FROM rollouts ORDER BY image",
+                sizeof(struct store_rollout), read_rollout, error);
+}
+
+bool
+store_rollout_put(struct store *store, const struct store_rollout *rollout, GError **error)
+{
+    sqlite3_stmt *statement = store_statement(
+        store, error,
+        "INSERT INTO rollouts(image, revision, began_ms, ask_ms, end_ms) VALUES(?1,?2,?3,?4,?5)"
+        " ON CONFLICT(image) DO UPDATE SET revision=?2, began_ms=?3, ask_ms=?4, end_ms=?5",
+        "siiii", rollout->image, (int64_t)rollout->revision, rollout->began_ms, rollout->ask_ms,
+        rollout->end_ms);
+
+    return store_finish(store, statement, error);
+}

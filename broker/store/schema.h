@@ -51,6 +51,9 @@ static const char *const store_schema_steps[] = {
     " created_ms INTEGER NOT NULL,"
     " PRIMARY KEY(pool, user)) STRICT, WITHOUT ROWID;",
     "ALTER TABLE desktops ADD COLUMN old_ms INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE rollouts(image TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
+    " began_ms INTEGER NOT NULL, ask_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 
 #define STORE_SCHEMA_VERSION ((int)(sizeof(store_schema_steps) / sizeof(store_schema_steps[0])))

@@ -78,6 +78,17 @@ struct store_userdisk {
     int64_t created_ms;
 };
 
+#define STORE_ROLLOUT_POOL INT64_C(-1) /* as each pool says */
+
+/* What was said when the revision of an image was published: what sessions on others have left. */
+struct store_rollout {
+    char image[STORE_NAME_MAX + 1];
+    unsigned revision;
+    int64_t began_ms;
+    int64_t ask_ms; /* after which users are asked to change, 0: never, or STORE_ROLLOUT_POOL */
+    int64_t end_ms; /* after which sessions end, the same way */
+};
+
 struct store_stream {
     char id[STORE_ID_MAX + 1];
     char session[STORE_ID_MAX + 1];
@@ -132,6 +143,7 @@ GArray *store_desktops_load(struct store *store, GError **error);
 GArray *store_sessions_load(struct store *store, GError **error);
 GArray *store_streams_load(struct store *store, GError **error);
 GArray *store_userdisks_load(struct store *store, GError **error);
+GArray *store_rollouts_load(struct store *store, GError **error);
 
 /* Insert, or update the row with the same id. */
 bool store_host_put(struct store *store, const struct store_host *host, GError **error);
@@ -139,6 +151,7 @@ bool store_desktop_put(struct store *store, const struct store_desktop *desktop,
 bool store_session_put(struct store *store, const struct store_session *session, GError **error);
 bool store_stream_put(struct store *store, const struct store_stream *stream, GError **error);
 bool store_userdisk_put(struct store *store, const struct store_userdisk *disk, GError **error);
+bool store_rollout_put(struct store *store, const struct store_rollout *rollout, GError **error);
 
 /* Removing what is not there succeeds. A session takes its streams and tickets along. */
 bool store_desktop_remove(struct store *store, const char *id, GError **error);

@@ -3,6 +3,7 @@
 """A new revision of an image: tried by a canary, published, refused when it is broken or slow, rolled back, removed."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from tap import Tap
 USERS = 'user alice password alice-canary-1\nuser bob password bob-canary-2\n'
 DESK = POOL.format(title='Desk', max=4, allow='Allow=alice bob', accel='any', spares=1).replace(
     'Revision=latest', 'Revision=latest\nCanaryStart=60s\nCanaryFirstFrame=20s\nCanaryEcho=2s').replace('Clone=disk', 'Clone=auto')
+END, NEWER = 2, 5  # kinds of NOTICE
 RECIPE = """#!/bin/bash
 bash {source}/hostd/image/recipes/tiny.recipe || exit 1
 sed -i 's|panic=1|panic=1 {argument}|' "$VEDETTE_OUT/recipe.json"
@@ -33,10 +35,10 @@ def build(system, argument):
         raise AssertionError(done.stdout + done.stderr)
 
 
-def publish(system, revision):
+def publish(system, revision, *options):
     """(status, what it said)"""
     done = subprocess.run([CTL, '--state', system.state, '--config', system.config, '--programs', BUILD, 'image', 'publish',
-                           f'tiny:{revision}'], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200,
+                           f'tiny:{revision}', *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200,
                           check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -48,6 +50,16 @@ def image(system, *words):
 def spares(system):
     return {d['revision'] for d in system.ctl('desktop', 'list')['desktops']
             if not d['session'] and d['state'] == 'ready' and d['wanted'] == 'running'}
+
+
+def notices(user):
+    user.do('state')  # what came until now
+    return [event['kind'] for event in user.events if event['event'] == 'notice']
+
+
+def clocks(system, user):
+    session = next(s for s in system.ctl('session', 'list')['sessions'] if s['user'] == user)
+    return system.ctl('session', 'show', session['id'])['session']
 
 
 def no_canary(system):
@@ -66,12 +78,32 @@ def check_good(tap, system):
 
     alice = system.client('alice', 'desk', 'alice-canary-1', ['--size', '1024x768'])
     alice.do('wait-live 60000', 70)
-    code, _text = publish(system, 2)
+    code, _text = publish(system, 2, '--ask-after', '1s', '--end-after', '1h')
     tap.equal(code, 0, 'it is published')
     wait_for(lambda: spares(system) == {2}, 60, 'the spares to be of the new one')
     tap.ok(no_canary(system), 'the canaries are gone')
     tap.equal(alice.do('state')['state'], 'live', 'and no session was lost')
+    wait_for(lambda: NEWER in notices(alice), 20, 'the notice')
+    check_rollout(tap, system)
     return alice
+
+
+def old_ones(system):
+    """Who is on the old revision: the row of image rollout."""
+    return next(r for r in image(system, 'rollout', 'tiny')['pools'][0]['revisions'] if r['revision'] == 1)
+
+
+def check_rollout(tap, system):
+    rollout = image(system, 'rollout', 'tiny')
+    before = old_ones(system)
+    tap.ok(rollout['revision'] == 2 and before['sessions'] == 1 and before['ends_ms'] - rollout['began_ms'] in range(3600000, 3660000),
+           'its user is told that a newer desktop waits; who is on which and until when is to be seen')
+    for pid in system.pids('vedette-broker'):
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda gone=pid: gone not in system.pids('vedette-broker'), 20, 'the broker to die')
+    wait_for(lambda: any(h['connected'] for h in system.status().get('hosts', [])), 30, 'the broker to be back')
+    tap.equal(old_ones(system), before, 'a kill -9 of the broker changes nothing of that')
+    tap.equal(clocks(system, 'alice')['update_ends_ms'], before['ends_ms'], 'session show says the same')
 
 
 def check_refused(tap, system, argument, revision, wanted, what):
@@ -103,10 +135,14 @@ def main():
         wait_for(lambda: spares(system) == {1}, 60, 'the spares to be of the old one')
         code, _text = system.ctl('--programs', BUILD, 'image', 'rollback', 'tiny', check=False)
         tap.equal(code, 1, 'there is none before that')
-        tap.equal(publish(system, 2)[0], 0, 'and forward again')
+        wait_for(lambda: clocks(system, 'alice')['update_ends_ms'] is None, 20, 'the deadline to be cancelled')
+        tap.equal(publish(system, 2, '--end-after', '20s')[0], 0, 'and forward again')
         wait_for(lambda: spares(system) == {2}, 60, 'the spares to be of the new one')
         tap.equal(image(system, 'gc')['removed'], [], 'what a session needs is not removed')
-        alice.do('logoff')
+        wait_for(lambda: END in notices(alice), 30, 'the announcement')
+        wait_for(lambda: alice.do('state')['state'] == 'ended', 30, 'the session to be ended')
+        tap.ok(any(e['kind'] == 'session-end' and 'newer version' in e['text'] for e in system.ctl('audit')['events']),
+               'at the hard deadline it ends, announced')
         alice.end()
         wait_for(lambda: all(d['revision'] == 2 for d in system.ctl('desktop', 'list')['desktops']), 60, 'the old desktop to go')
         wait_for(lambda: image(system, 'gc')['removed'] == ['tiny:1'], 60, 'the old revision to be removed')

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/canary.h"
+#include "broker/deadlines.h"
 #include "broker/reconcile.h"
 #include "broker/schedule.h"
 
@@ -520,7 +521,8 @@ test_deadline(struct world *w, gconstpointer data)
     g_assert_cmpint(action->at_ms, ==, NOW);
     desktop->row.old_ms = NOW;
     decide(w, NOW + w->pool->hard_ms - 1, 0);
-    g_assert_cmpint(broker_update_ends(w->model, session, w->pool), ==, NOW + w->pool->hard_ms);
+    g_assert_cmpint(broker_deadlines_of(w->model, session, w->pool).end_ms, ==,
+                    NOW + w->pool->hard_ms);
     action = decide(w, NOW + w->pool->hard_ms, 1);
     g_assert_cmpint(action->kind, ==, BROKER_END);
     g_assert_true(action->session == session && !action->failed);

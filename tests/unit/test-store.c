@@ -109,6 +109,33 @@ put_session(struct store *store)
     g_assert_no_error(error);
 }
 
+/* What was said with a publication is kept, and the next one of the image replaces it. */
+static void
+test_rollout_comes_back(struct fixture *f, gconstpointer data)
+{
+    struct store_rollout row = {
+        .image = "tiny", .revision = 1, .began_ms = NOW, .ask_ms = 0, .end_ms = 60000};
+    const struct store_rollout *kept;
+    GArray *rows;
+
+    (void)data;
+    g_assert_true(store_rollout_put(f->store, &row, NULL));
+    row.revision = 2;
+    row.ask_ms = STORE_ROLLOUT_POOL;
+    g_assert_true(store_rollout_put(f->store, &row, NULL));
+    store_free(f->store);
+    f->store = store_open(f->path, NULL);
+    rows = store_rollouts_load(f->store, NULL);
+    g_assert_cmpuint(rows->len, ==, 1);
+    kept = &g_array_index(rows, struct store_rollout, 0);
+    g_assert_cmpstr(kept->image, ==, "tiny");
+    g_assert_cmpuint(kept->revision, ==, 2);
+    g_assert_cmpint(kept->began_ms, ==, NOW);
+    g_assert_cmpint(kept->ask_ms, ==, STORE_ROLLOUT_POOL);
+    g_assert_cmpint(kept->end_ms, ==, 60000);
+    g_array_unref(rows);
+}
+
 static struct store_ticket
 make_ticket(const char *user)
 {
@@ -440,6 +467,7 @@ main(int argc, char **argv)
         void (*run)(struct fixture *f, gconstpointer data);
     } tests[] = {
         {"/store/rows-come-back-after-reopening", test_rows_come_back},
+        {"/store/rollout-comes-back", test_rollout_comes_back},
         {"/store/slot-of-a-host-holds-one-desktop", test_slot_has_one_desktop},
         {"/store/desktop-with-a-session-cannot-be-removed", test_desktop_with_session_stays},
         {"/store/transaction-is-taken-back-whole", test_transaction_is_taken_back},
