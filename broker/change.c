@@ -237,6 +237,9 @@ assign(struct broker *broker, struct broker_session *session, struct broker_desk
     return true;
 }
 
+static bool end_session(struct broker *broker, struct broker_session *session, const char *kind,
+                        bool polite, const char *text);
+
 static bool
 forget(struct broker *broker, struct broker_session *session)
 {
@@ -281,7 +284,7 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
         return assign(broker, action->session, action->desktop);
     case BROKER_END:
         g_strlcpy(pool, action->session->row.pool, sizeof(pool));
-        if (!broker_change_end(broker, action->session, kind, action->text)) {
+        if (!end_session(broker, action->session, kind, action->polite, action->text)) {
             return false;
         }
         if (action->failed) {
@@ -335,9 +338,10 @@ close_streams(struct broker *broker, const char *session, int reason, const char
     }
 }
 
-bool
-broker_change_end(struct broker *broker, struct broker_session *session, const char *kind,
-                  const char *text)
+/* With polite the guest of a desktop that is to go is shut down in order first. */
+static bool
+end_session(struct broker *broker, struct broker_session *session, const char *kind, bool polite,
+            const char *text)
 {
     struct broker_desktop *desktop = broker_model_desktop(broker->model, session->row.desktop);
     struct store_desktop row = {.gone = true};
@@ -352,6 +356,7 @@ broker_change_end(struct broker *broker, struct broker_session *session, const c
         row = desktop->row;
         row.gone = row.owner[0] == '\0';
         row.stopped = !row.gone;
+        row.polite = polite && row.gone;
         ok = store_desktop_put(broker->store, &row, &error);
     }
     if (!commit(broker, ok, &error)) {
@@ -366,6 +371,13 @@ broker_change_end(struct broker *broker, struct broker_session *session, const c
         desktop->row = row;
     }
     return true;
+}
+
+bool
+broker_change_end(struct broker *broker, struct broker_session *session, const char *kind,
+                  const char *text)
+{
+    return end_session(broker, session, kind, false, text);
 }
 
 /* Streams of the session that never came to be: their tickets die with them. */

@@ -182,6 +182,7 @@ broker_desired(const struct broker_model *model, const struct broker_pools *pool
                                         : row->stopped ? "stopped"
                                                        : "running"));
         add_network(json, pools, row);
+        json_object_set_new(json, "polite", json_boolean(row->polite));
         add_keeping(json, model, pools, row);
         add_account(json, model, pools, row);
         json_object_set_new(json, "stream", stream_json(model, pools, desktop, ca_pem, now_ms));

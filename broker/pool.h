@@ -57,10 +57,13 @@ struct broker_pool {
     int64_t disconnected_ms; /* a session without a client ends after */
     int64_t input_idle_ms;   /* a session whose user touches nothing ends after; 0: never */
     int64_t absolute_ms;     /* any session ends after; 0: never */
-    bool last_screen;        /* its user's launcher shows what a session showed last */
-    bool accounts;           /* a session is its user's own account; false: the image's */
-    unsigned userdisk_mb;    /* size of the disk that follows each user; 0: none has one */
-    int64_t trash_ms;        /* a deleted disk can be had back for; 0: it cannot */
+    bool disconnected_off;   /* what those clocks do: the guest is shut down in order ... */
+    bool input_idle_off;     /* ... before its machine ends; false: it writes everything out */
+    bool absolute_off;
+    bool last_screen;     /* its user's launcher shows what a session showed last */
+    bool accounts;        /* a session is its user's own account; false: the image's */
+    unsigned userdisk_mb; /* size of the disk that follows each user; 0: none has one */
+    int64_t trash_ms;     /* a deleted disk can be had back for; 0: it cannot */
 };
 
 struct broker_pools {

@@ -9,7 +9,8 @@
 
 static const char *const type_words[] = {"floating", "dedicated", NULL}; /* index is the value */
 static const char *const logoff_words[] = {"logoff", NULL};
-static const char *const accel_words[] = {"kvm", "any", NULL}; /* index is the value */
+static const char *const expire_words[] = {"logoff", "shutdown", NULL}; /* index is the value */
+static const char *const accel_words[] = {"kvm", "any", NULL};          /* index is the value */
 
 static const char *const no_yes_words[] = {"no", "yes", NULL}; /* index is the value */
 
@@ -55,7 +56,12 @@ const struct key broker_pool_keys[BROKER_POOL_KEYS] = {
     {"Session", "Account", VALUE_WORD, false, FIELD(accounts), 0, 0, account_words, NULL},
     {"UserDisk", "Size", VALUE_SPACE, false, FIELD(userdisk_mb), 16, 16777216, NULL, NULL},
     {"Trash", "Keep", VALUE_LIMIT, false, FIELD(trash_ms), 60000, 30 * DAY_MS, NULL, NULL},
-    {"Session", "OnDisconnectExpire", VALUE_WORD, false, NO_FIELD, 0, 0, logoff_words, NULL},
+    {"Session", "OnDisconnectExpire", VALUE_WORD, false, FIELD(disconnected_off), 0, 0,
+     expire_words, "park"},
+    {"Session", "OnInputIdleExpire", VALUE_WORD, false, FIELD(input_idle_off), 0, 0, expire_words,
+     "park"},
+    {"Session", "OnAbsoluteExpire", VALUE_WORD, false, FIELD(absolute_off), 0, 0, expire_words,
+     "park"},
 };
 
 /* As it would stand in a file; for g_free(). */

@@ -46,7 +46,7 @@ struct key {
 
 #define FIELD(member)    offsetof(struct broker_pool, member)
 #define NO_FIELD         SIZE_MAX
-#define BROKER_POOL_KEYS 32u
+#define BROKER_POOL_KEYS 34u
 
 extern const struct key broker_pool_keys[BROKER_POOL_KEYS];
 

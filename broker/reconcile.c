@@ -252,6 +252,16 @@ is_idle(const struct pass *pass, const struct broker_session *session, int64_t l
     return since_ms != 0 && pass->now_ms - since_ms >= limit_ms;
 }
 
+/* A clock of the pool strikes. */
+static void
+expire(struct pass *pass, struct broker_session *session, bool polite, const char *text)
+{
+    struct broker_action *action = add(pass, BROKER_END, text);
+
+    action->session = session;
+    action->polite = polite;
+}
+
 static void
 judge_sessions(struct pass *pass)
 {
@@ -268,15 +278,16 @@ judge_sessions(struct pass *pass)
             }
         } else if (session->row.disconnected_ms != 0 &&
                    pass->now_ms - session->row.disconnected_ms >= limit_ms) {
-            end_session(pass, session, false, "nobody was connected for too long");
+            expire(pass, session, pool != NULL && pool->disconnected_off,
+                   "nobody was connected for too long");
         } else if (pool != NULL && pool->input_idle_ms > 0 &&
                    is_idle(pass, session, pool->input_idle_ms)) {
-            end_session(pass, session, false, "nobody touched anything for too long");
+            expire(pass, session, pool->input_idle_off, "nobody touched anything for too long");
         } else if (pool != NULL && pool->absolute_ms > 0 &&
                    pass->now_ms - session->row.created_ms >= pool->absolute_ms) {
-            end_session(pass, session, false, "the time of the session is over");
+            expire(pass, session, pool->absolute_off, "the time of the session is over");
         } else if (pool != NULL && is_overdue(pass, session, pool)) {
-            end_session(pass, session, false, "a newer version of the desktop is in force");
+            expire(pass, session, false, "a newer version of the desktop is in force");
         }
     }
 }

@@ -41,6 +41,7 @@ struct broker_action {
     struct broker_session *session; /* ASSIGN, END, FORGET */
     int64_t at_ms;                  /* AGE */
     bool failed;                    /* END: because of a failure of the desktop */
+    bool polite;                    /* END: the guest is shut down in order first */
     char text[BROKER_TEXT_MAX + 1]; /* why, for logs and people */
 };
 

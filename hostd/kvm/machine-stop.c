@@ -151,7 +151,9 @@ kvm_machine_stop(struct kvm_machine *machine, bool polite, bool resting)
         }
         return;
     }
-    vd_notice("machine", "%s: stopping%s", machine->record.id, resting ? ", its disk is kept" : "");
+    vd_notice("machine", "%s: stopping%s%s", machine->record.id,
+              polite || resting ? ", its guest is shut down first" : "",
+              resting ? ", its disk is kept" : "");
     kvm_machine_drop_source(&machine->boot_deadline);
     kvm_machine_fail_display(machine, "the machine is being stopped");
     machine->record.resting = resting;
@@ -243,14 +245,16 @@ kvm_machine_ended(struct kvm_machine *machine)
         (machine->record.stage != KVM_STAGE_STOPPING && machine->switched_off &&
          machine->record.kept)) {
         machine->record.ready = false;
-        vd_notice("machine", "%s: stopped", machine->record.id);
+        vd_notice("machine", "%s: stopped%s", machine->record.id,
+                  machine->switched_off ? ", switched off by its guest" : "");
         kvm_machine_set_stage(machine, KVM_STAGE_STOPPED, NULL);
     } else if (machine->record.stage == KVM_STAGE_STOPPING || machine->switched_off) {
         if (goes_to_trash(machine) && !move_to_trash(machine)) {
             return;
         }
         remove_files(machine);
-        vd_notice("machine", "%s: gone", machine->record.id);
+        vd_notice("machine", "%s: gone%s", machine->record.id,
+                  machine->switched_off ? ", switched off by its guest" : "");
         kvm_machine_set_stage(machine, KVM_STAGE_GONE,
                               machine->switched_off && machine->stop_step == KVM_STOP_NONE
                                   ? "it was switched off from inside"

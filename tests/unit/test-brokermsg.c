@@ -250,13 +250,15 @@ test_desired(void)
     struct broker_pools *pools = broker_pools_new();
     struct broker_pool *pool = fixture_pool(pools, "lab", 4, 0);
     struct store_stream row = {.id = "x-1", .session = "s-1", .url = "wss://gw/uplink"};
+    struct broker_desktop *desktop;
     json_t *list;
     json_t *json;
 
     fixture_host(model, "a", 8192, 1);
     fixture_host(model, "b", 8192, 1);
     fixture_desktop(model, pool, "a", "d-00000001", 1, BROKER_READY);
-    fixture_desktop(model, pool, "b", "d-00000002", 1, BROKER_READY)->row.gone = true;
+    desktop = fixture_desktop(model, pool, "b", "d-00000002", 1, BROKER_READY);
+    desktop->row.gone = desktop->row.polite = true;
     fixture_session(model, "s-1", "kim", "lab", "d-00000001");
     memcpy(broker_model_add_stream(model, &row)->token, TOKEN, sizeof(TOKEN));
     list = broker_desired(model, pools, "a", "CA", NOW);
@@ -264,6 +266,7 @@ test_desired(void)
     json = json_array_get(list, 0);
     g_assert_cmpstr(json_string_value(json_object_get(json, "state")), ==, "running");
     g_assert_cmpstr(json_string_value(json_object_get(json, "accel")), ==, "any");
+    g_assert_true(json_is_false(json_object_get(json, "polite")));
     json = json_object_get(json, "stream");
     g_assert_cmpstr(json_string_value(json_object_get(json, "token")), ==, TOKEN);
     g_assert_cmpstr(json_string_value(json_object_get(json, "ca")), ==, "CA");
@@ -271,6 +274,7 @@ test_desired(void)
     list = broker_desired(model, pools, "b", "CA", NOW);
     json = json_array_get(list, 0);
     g_assert_cmpstr(json_string_value(json_object_get(json, "state")), ==, "gone");
+    g_assert_true(json_is_true(json_object_get(json, "polite")));
     g_assert_true(json_is_null(json_object_get(json, "stream")));
     json_decref(list);
     broker_pools_free(pools);

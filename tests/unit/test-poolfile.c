@@ -102,6 +102,29 @@ test_whole_file(void)
 }
 
 static void
+test_expiry(void)
+{
+    static const char *const parked[] = {
+        "lab.pool:6: OnDisconnectExpire=park is not yet supported; use OnDisconnectExpire=logoff",
+        "lab.pool:7: OnInputIdleExpire=park is not yet supported; use OnInputIdleExpire=logoff",
+        "lab.pool:8: OnAbsoluteExpire=park is not yet supported; use OnAbsoluteExpire=logoff",
+        NULL};
+    static const char *const unknown[] = {
+        "lab.pool:6: OnAbsoluteExpire=halt: logoff or shutdown is wanted", NULL};
+    struct broker_pool *pool =
+        expect_pool(MINIMAL "[Session]\nOnDisconnectExpire=shutdown\nOnAbsoluteExpire=shutdown\n");
+
+    g_assert_true(pool->disconnected_off);
+    g_assert_false(pool->input_idle_off);
+    g_assert_true(pool->absolute_off);
+    broker_pool_free(pool);
+    expect_errors(MINIMAL "[Session]\nOnDisconnectExpire=park\nOnInputIdleExpire=park\n"
+                          "OnAbsoluteExpire=park\n",
+                  parked);
+    expect_errors(MINIMAL "[Session]\nOnAbsoluteExpire=halt\n", unknown);
+}
+
+static void
 test_defaults(void)
 {
     struct broker_pool *pool = expect_pool(MINIMAL);
@@ -416,6 +439,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/forking-ruled-out", test_forking_ruled_out);
     g_test_add_func("/poolfile/whole-file-is-read", test_whole_file);
     g_test_add_func("/poolfile/defaults-without-optional-keys", test_defaults);
+    g_test_add_func("/poolfile/what-clocks-do", test_expiry);
     g_test_add_func("/poolfile/last-screen-is-no-or-yes", test_last_screen_is_no_or_yes);
     g_test_add_func("/poolfile/empty-value-resets-a-list", test_empty_resets_a_list);
     g_test_add_func("/poolfile/five-mistakes-give-five-lines", test_many_mistakes_at_once);

@@ -483,6 +483,28 @@ test_input_idle_clock(struct world *w, gconstpointer data)
     decide(w, NOW + 60000, 0);
 }
 
+/* Each clock does what the pool says of it. */
+static void
+test_clocks_shut_down(struct world *w, gconstpointer data)
+{
+    struct broker_session *session;
+
+    (void)data;
+    w->pool->spares_running = 0;
+    fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
+    session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
+    w->pool->absolute_ms = 600000;
+    w->pool->absolute_off = true;
+    g_assert_true(decide(w, NOW + 600000, 1)->polite);
+    session->row.disconnected_ms = NOW;
+    w->pool->disconnected_ms = 60000;
+    g_assert_false(decide(w, NOW + 600000, 1)->polite); /* the other clock, which only logs off */
+    w->pool->disconnected_off = true;
+    g_assert_true(decide(w, NOW + 60000, 1)->polite);
+    g_ptr_array_set_size(w->pools->items, 0); /* its pool was removed */
+    g_assert_false(decide(w, NOW + BROKER_LOST_POOL_MS, 1)->polite);
+}
+
 /* A canary is nobody's spare, nobody's desktop, and does not stay. */
 static void
 test_canary(struct world *w, gconstpointer data)
@@ -603,6 +625,7 @@ main(int argc, char **argv)
         {"/reconcile/own-desktop-is-never-deleted", test_own_desktop_is_never_deleted},
         {"/reconcile/published-revision-is-the-latest", test_published_revision},
         {"/reconcile/input-idle-clock-ends-the-session", test_input_idle_clock},
+        {"/reconcile/clocks-shut-down", test_clocks_shut_down},
         {"/reconcile/canary-is-nobodys", test_canary},
         {"/reconcile/deadline-of-an-old-revision", test_deadline},
         {"/reconcile/disk-decides-the-host", test_home},

@@ -74,6 +74,7 @@ make_desktop(const char *id, unsigned slot)
     g_strlcpy(desktop.owner, "kim", sizeof(desktop.owner));
     g_strlcpy(desktop.origin, "d-0000000f", sizeof(desktop.origin));
     desktop.stopped = true;
+    desktop.polite = true;
     return desktop;
 }
 
@@ -176,6 +177,7 @@ test_rows_come_back(struct fixture *f, gconstpointer data)
     g_assert_cmpstr(desktop->owner, ==, "kim");
     g_assert_cmpstr(desktop->origin, ==, "d-0000000f");
     g_assert_true(desktop->stopped);
+    g_assert_true(desktop->polite);
     g_assert_false(desktop->gone);
     g_array_unref(rows);
     rows = store_sessions_load(f->store, NULL);
