@@ -27,6 +27,12 @@ struct vdp_pixel_ops {
      */
     void (*predict_row)(uint8_t *ret_blue, uint8_t *ret_green, uint8_t *ret_red,
                         const uint8_t *bgrx, uint32_t *above, uint32_t width);
+    /*
+     * Four rows of vdp_unpredict() from their differences, width at most VDP_TILE; above as for
+     * predict_row(), not read when first says that there is no row above. NULL: row by row.
+     */
+    void (*unpredict_four)(uint8_t *ret_bgrx, size_t stride, const uint8_t *const planes[3],
+                           uint32_t *above, uint32_t width, bool first);
 };
 
 extern const struct vdp_pixel_ops vdp_pixel_ops_plain;

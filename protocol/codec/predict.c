@@ -34,29 +34,42 @@ vdp_predict(uint8_t *ret_planes, const uint8_t *bgrx, uint32_t width, uint32_t h
     }
 }
 
+static void
+unpredict_row(uint8_t *ret_bgrx, const uint8_t *const planes[3], uint32_t *above, uint32_t width,
+              bool first)
+{
+    uint32_t left = 0;
+    uint32_t x;
+
+    for (x = 0; x < width; x++) {
+        uint32_t rest = planes[0][x] | (uint32_t)planes[1][x] << 8 | (uint32_t)planes[2][x] << 16;
+        uint32_t guess = first ? left : x == 0 ? above[x] : vdp_mean_bytes(left, above[x]);
+
+        left = vdp_add_bytes(rest, guess) & 0xffffff;
+        above[x] = left;
+        vdp_store_u32(ret_bgrx + x * 4, vdp_add_bytes(left, vdp_green_of(left)) | 0xff000000u);
+    }
+}
+
 void
 vdp_unpredict(uint8_t *ret_bgrx, size_t stride, const uint8_t *planes, uint32_t width,
               uint32_t height)
 {
+    const struct vdp_pixel_ops *ops = vdp_pixel_ops();
     uint32_t above[VDP_TILE] = {0};
-    const uint8_t *blue = planes;
-    const uint8_t *green = blue + width * height;
-    const uint8_t *red = green + width * height;
-    uint32_t x;
-    uint32_t y;
+    size_t area = (size_t)width * height;
+    uint32_t y = 0;
 
-    for (y = 0; y < height; y++) {
-        uint8_t *to = ret_bgrx + y * stride;
-        uint32_t left = 0;
+    while (y < height) {
+        const uint8_t *row = planes + (size_t)y * width;
+        const uint8_t *const rows[3] = {row, row + area, row + area * 2};
 
-        for (x = 0; x < width; x++) {
-            uint32_t rest = *blue++ | (uint32_t)*green++ << 8 | (uint32_t)*red++ << 16;
-            uint32_t guess = y == 0 ? left : x == 0 ? above[x] : vdp_mean_bytes(left, above[x]);
-
-            left = vdp_add_bytes(rest, guess) & 0xffffff;
-            above[x] = left;
-            vdp_store_u32(to, vdp_add_bytes(left, vdp_green_of(left)) | 0xff000000u);
-            to += 4;
+        if (ops->unpredict_four != NULL && height - y >= 4) {
+            ops->unpredict_four(ret_bgrx + y * stride, stride, rows, above, width, y == 0);
+            y += 4;
+        } else {
+            unpredict_row(ret_bgrx + y * stride, rows, above, width, y == 0);
+            y++;
         }
     }
 }

@@ -194,19 +194,35 @@ export class Decoder {
     const image = this.#picture();
     const tiles = new Uint32Array(
       this.#codec.memory.buffer, this.#codec.vedette_dirty_tiles(), count).slice().sort();
-    const across = Math.ceil(this.width / TILE);
-    for (let i = 0; i < count;) {
-      const first = tiles[i];
-      const row = Math.floor(first / across);
-      let end = i + 1;
-      while (end < count && tiles[end] === tiles[end - 1] + 1 && Math.floor(tiles[end] / across) === row) {
-        end++;
-      }
-      this.#context.putImageData(
-        image, 0, 0, (first % across) * TILE, row * TILE, (end - i) * TILE, TILE);
-      i = end;
+    for (const { column, row, across, down } of pieces(tiles, Math.ceil(this.width / TILE))) {
+      this.#context.putImageData(image, 0, 0, column * TILE, row * TILE, across * TILE, down * TILE);
     }
     return count;
+  }
+}
+
+// Rectangles of tiles from their rising numbers: what follows in a row, and rows alike below each other.
+function* pieces(tiles, width) {
+  let piece = null;
+  for (let i = 0; i < tiles.length;) {
+    const column = tiles[i] % width;
+    const row = Math.floor(tiles[i] / width);
+    let across = 1;
+    while (column + across < width && tiles[i + across] === tiles[i] + across) {
+      across++;
+    }
+    if (piece && piece.column === column && piece.across === across && piece.row + piece.down === row) {
+      piece.down++;
+    } else {
+      if (piece) {
+        yield piece;
+      }
+      piece = { column, row, across, down: 1 };
+    }
+    i += across;
+  }
+  if (piece) {
+    yield piece;
   }
 }
 
