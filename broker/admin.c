@@ -213,6 +213,29 @@ begin_why(struct admin *admin, const json_t *message)
 }
 
 static json_t *
+verb_pool_resume(struct broker *broker, const json_t *message)
+{
+    const char *name = json_string_value(json_object_get(message, "pool"));
+    const struct broker_pool *pool = name != NULL ? broker_pools_find(broker->pools, name) : NULL;
+    bool aside = pool != NULL && broker_model_is_aside(broker->model, pool->name, vd_wall_ms());
+    json_t *reply;
+
+    if (pool == NULL) {
+        return broker_answer_error("not-found",
+                                   "there is no such pool; 'vedettectl pool list' shows them");
+    }
+    broker_model_resume(broker->model, pool->name);
+    if (aside) {
+        vd_notice(MODULE, "pool '%s' is taken up again", pool->name);
+        broker_audit(broker, "resume", NULL, NULL, pool->name, NULL);
+    }
+    broker_settle_soon(broker);
+    reply = broker_answer_new();
+    json_object_set_new(reply, "aside", json_boolean(aside));
+    return reply;
+}
+
+static json_t *
 verb_audit(struct broker *broker, const json_t *message)
 {
     int64_t since_ms = 0;
@@ -393,6 +416,7 @@ static const struct {
     {"trash-empty", broker_admin_trash_empty},
     {"disk-list", broker_admin_disk_list},
     {"disk-delete", broker_admin_disk_delete},
+    {"pool-resume", verb_pool_resume},
     {"reload", verb_reload},
 };
 

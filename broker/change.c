@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/gateways.h"
+#include "broker/line.h"
 #include "broker/name.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -160,8 +161,9 @@ note_failure(struct broker *broker, const char *pool_name, const char *text)
                                                   pool->restrain_ms, text, vd_wall_ms())) {
         vd_error(MODULE,
                  "pool '%s' is set aside for %" G_GINT64_FORMAT
-                 " s: %u desktops failed, the last because %s; 'vedettectl reload' tries at once",
-                 pool->name, pool->restrain_ms / 1000, pool->restrain_count, text);
+                 " s: %u desktops failed, the last because %s; 'vedettectl pool resume %s' tries "
+                 "at once",
+                 pool->name, pool->restrain_ms / 1000, pool->restrain_count, text, pool->name);
         broker_audit(broker, "restrain", NULL, NULL, pool->name, text);
     }
 }
@@ -233,6 +235,7 @@ assign(struct broker *broker, struct broker_session *session, struct broker_desk
     }
     vd_notice(MODULE, "desktop %s of pool '%s' is '%s's, session %s", row.desktop, row.pool,
               row.user, row.id);
+    broker_line_served(broker->model, row.user, row.disconnected_ms);
     broker_audit(broker, "session-start", row.user, NULL, row.id, row.desktop);
     return true;
 }

@@ -170,6 +170,7 @@ broker_model_add_session(struct broker_model *model, const struct store_session 
     struct broker_session *session = g_new0(struct broker_session, 1);
 
     session->row = *row;
+    session->queued_ms = row->created_ms;
     g_ptr_array_add(model->sessions, session);
     return session;
 }
@@ -362,6 +363,22 @@ broker_model_note_failure(struct broker_model *model, const char *pool, unsigned
     g_array_set_size(restraint->times_ms, 0);
     restraint->until_ms = now_ms + window_ms;
     return true;
+}
+
+bool
+broker_model_is_aside(const struct broker_model *model, const char *pool, int64_t now_ms)
+{
+    const struct broker_restraint *restraint = broker_model_restraint(model, pool);
+
+    return restraint != NULL && restraint->until_ms > now_ms;
+}
+
+bool
+broker_model_resume(struct broker_model *model, const char *pool)
+{
+    struct broker_restraint *restraint = broker_model_restraint(model, pool);
+
+    return restraint != NULL && g_ptr_array_remove(model->restraints, restraint);
 }
 
 struct broker_desktop *

@@ -109,6 +109,7 @@ struct broker_picture {
 struct broker_session {
     struct store_session row;
     int64_t polled_ms;                /* when its waiting client last asked */
+    int64_t queued_ms;                /* its place in line.h; in memory only */
     char notice[BROKER_TEXT_MAX + 1]; /* an administrator's words to its user, or "" */
     int64_t notice_ms;                /* when they were said */
     struct broker_picture *picture;   /* owned, or NULL; lastscreen.h */
@@ -202,7 +203,11 @@ unsigned broker_model_latest(const struct broker_model *model, const char *image
 /* Counts a failure; true when it is the one that sets the pool aside. */
 bool broker_model_note_failure(struct broker_model *model, const char *pool, unsigned count,
                                int64_t window_ms, const char *text, int64_t now_ms);
-/* After a reload every pool gets a new chance. */
+/* True when the pool is set aside at that time. */
+bool broker_model_is_aside(const struct broker_model *model, const char *pool, int64_t now_ms);
+/* Gives a pool a new chance; false when it has no failures. */
+bool broker_model_resume(struct broker_model *model, const char *pool);
+/* After a reload every pool gets one. */
 void broker_model_forget_failures(struct broker_model *model);
 
 const char *broker_state_name(enum broker_state state);

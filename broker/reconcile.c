@@ -5,6 +5,7 @@
 
 #include "broker/canary.h"
 #include "broker/deadlines.h"
+#include "broker/line.h"
 #include "broker/placement.h"
 
 struct pass {
@@ -12,6 +13,7 @@ struct pass {
     const struct broker_pools *pools;
     int64_t now_ms;
     GArray *actions;
+    GArray *line; /* struct broker_place: who waits */
     bool created; /* one CREATE a pass, so that each is placed on what the last one left */
 };
 
@@ -292,13 +294,17 @@ judge_sessions(struct pass *pass)
     }
 }
 
-/* It waits for a desktop of the pool, and its client still asks. */
-static bool
-is_waiting(const struct pass *pass, const struct broker_session *session,
-           const struct broker_pool *pool)
+static const struct broker_place *
+place_at(const struct pass *pass, guint i)
 {
-    return session->row.desktop[0] == '\0' && strcmp(session->row.pool, pool->name) == 0 &&
-           pass->now_ms - session->polled_ms < BROKER_WAIT_CURRENT_MS;
+    return &g_array_index(pass->line, struct broker_place, i);
+}
+
+/* It waits for a desktop of the pool. */
+static bool
+is_waiting(const struct broker_session *session, const struct broker_pool *pool)
+{
+    return strcmp(session->row.pool, pool->name) == 0;
 }
 
 /* It has to get a spare. */
@@ -306,8 +312,16 @@ static bool
 wants_spare(const struct pass *pass, const struct broker_session *session,
             const struct broker_pool *pool)
 {
-    return is_waiting(pass, session, pool) &&
+    return is_waiting(session, pool) &&
            broker_model_own(pass->model, session->row.user, pool->name) == NULL;
+}
+
+/* The same, and it is its user's turn to have one started. */
+static bool
+wants_start(const struct pass *pass, const struct broker_place *place,
+            const struct broker_pool *pool)
+{
+    return place->at_ms <= pass->now_ms && wants_spare(pass, place->session, pool);
 }
 
 /* The only host that will do for it, or NULL. */
@@ -334,12 +348,11 @@ give_own(struct pass *pass, const struct broker_pool *pool)
 {
     guint i;
 
-    for (i = 0; i < pass->model->sessions->len; i++) {
-        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+    for (i = 0; i < pass->line->len; i++) {
+        struct broker_session *session = place_at(pass, i)->session;
         struct broker_desktop *own =
-            is_waiting(pass, session, pool)
-                ? broker_model_own(pass->model, session->row.user, pool->name)
-                : NULL;
+            is_waiting(session, pool) ? broker_model_own(pass->model, session->row.user, pool->name)
+                                      : NULL;
         const struct broker_host *host =
             own != NULL ? broker_model_host(pass->model, own->row.host) : NULL;
 
@@ -408,8 +421,8 @@ assign(struct pass *pass, const struct broker_pool *pool)
     if (give_own(pass, pool)) {
         return true;
     }
-    for (i = 0; i < pass->model->sessions->len; i++) {
-        struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
+    for (i = 0; i < pass->line->len; i++) {
+        struct broker_session *session = place_at(pass, i)->session;
         struct broker_desktop *desktop = NULL;
 
         if (wants_spare(pass, session, pool)) {
@@ -435,9 +448,10 @@ wanted_home(struct pass *pass, const struct broker_pool *pool)
 {
     guint i;
 
-    for (i = 0; i < pass->model->sessions->len; i++) {
-        const struct broker_session *session = g_ptr_array_index(pass->model->sessions, i);
-        const char *home = wants_spare(pass, session, pool) ? home_of(pass, session, pool) : NULL;
+    for (i = 0; i < pass->line->len; i++) {
+        const struct broker_session *session = place_at(pass, i)->session;
+        const char *home =
+            wants_start(pass, place_at(pass, i), pool) ? home_of(pass, session, pool) : NULL;
 
         if (home != NULL && find_spare(pass, pool, SPARE_CURRENT_ANY, home) == NULL) {
             return home;
@@ -449,11 +463,10 @@ wanted_home(struct pass *pass, const struct broker_pool *pool)
 static void
 create(struct pass *pass, const struct broker_pool *pool, const char *home)
 {
-    const struct broker_restraint *restraint = broker_model_restraint(pass->model, pool->name);
     struct broker_placement placement;
     struct broker_action *action;
 
-    if (pass->created || (restraint != NULL && restraint->until_ms > pass->now_ms)) {
+    if (pass->created || broker_model_is_aside(pass->model, pool->name, pass->now_ms)) {
         return;
     }
     placement = broker_placement_find(pass->model, pool, home);
@@ -467,13 +480,27 @@ create(struct pass *pass, const struct broker_pool *pool, const char *home)
     broker_placement_clear(&placement);
 }
 
+static unsigned
+count_starts(const struct pass *pass, const struct broker_pool *pool)
+{
+    unsigned starts = 0;
+    guint i;
+
+    for (i = 0; i < pass->line->len; i++) {
+        starts += wants_start(pass, place_at(pass, i), pool) ? 1 : 0;
+    }
+    return starts;
+}
+
 static void
 judge_pool(struct pass *pass, const struct broker_pool *pool)
 {
     struct broker_pool_count count = broker_pool_count(pass->model, pool, pass->now_ms);
     unsigned taken = count.assigned + count.kept;
     unsigned room = pool->max > taken ? pool->max - taken : 0;
-    unsigned target = MIN(count.waiting + broker_pool_spares(pool, pass->now_ms), room);
+    unsigned usual = broker_pool_spares(pool, pass->now_ms);
+    unsigned target = MIN(count.waiting + usual, room);
+    unsigned wanted = MIN(count_starts(pass, pool) + usual, room);
     unsigned spares = count.ready + count.starting;
     struct broker_desktop *extra = NULL;
     const char *home;
@@ -498,9 +525,38 @@ judge_pool(struct pass *pass, const struct broker_pool *pool)
     if (extra != NULL && (count.ready > 0 || count.stopping == 0 || target == 0)) {
         stop_desktop(pass, extra, BROKER_STOP, text);
     }
-    if ((spares < target || home != NULL) && count.total < pool->max) {
+    if ((spares < wanted || home != NULL) && count.total < pool->max) {
         create(pass, pool, home);
     }
+}
+
+/* The pools, those first whose people have waited longest: room on a host is theirs before it is
+ * a spare's. The rest in the order of their names. */
+static void
+judge_pools(struct pass *pass)
+{
+    GPtrArray *done = g_ptr_array_new();
+    guint i;
+    guint j;
+
+    for (i = 0; i < pass->line->len; i++) {
+        for (j = 0; j < pass->pools->items->len; j++) {
+            const struct broker_pool *pool = g_ptr_array_index(pass->pools->items, j);
+
+            if (wants_start(pass, place_at(pass, i), pool) && !g_ptr_array_find(done, pool, NULL)) {
+                judge_pool(pass, pool);
+                g_ptr_array_add(done, (gpointer)(uintptr_t)pool);
+            }
+        }
+    }
+    for (j = 0; j < pass->pools->items->len; j++) {
+        const struct broker_pool *pool = g_ptr_array_index(pass->pools->items, j);
+
+        if (!g_ptr_array_find(done, pool, NULL)) {
+            judge_pool(pass, pool);
+        }
+    }
+    g_ptr_array_unref(done);
 }
 
 GArray *
@@ -510,15 +566,14 @@ broker_reconcile(const struct broker_model *model, const struct broker_pools *po
                         .pools = pools,
                         .now_ms = now_ms,
                         .actions = g_array_new(FALSE, TRUE, sizeof(struct broker_action))};
-    guint i;
 
     judge_desktops(&pass);
     judge_sessions(&pass);
     if (pass.actions->len > 0) {
         return pass.actions; /* each object is touched once a pass */
     }
-    for (i = 0; i < pools->items->len; i++) {
-        judge_pool(&pass, g_ptr_array_index(pools->items, i));
-    }
+    pass.line = broker_line_new(model, now_ms);
+    judge_pools(&pass);
+    g_array_unref(pass.line);
     return pass.actions;
 }

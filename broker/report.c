@@ -34,7 +34,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
 {
     struct broker_pool_count count = broker_pool_count(broker->model, pool, vd_wall_ms());
     const struct broker_restraint *restraint = broker_model_restraint(broker->model, pool->name);
-    bool aside = restraint != NULL && restraint->until_ms > vd_wall_ms();
+    bool aside = broker_model_is_aside(broker->model, pool->name, vd_wall_ms());
     char text[TEXT_SIZE] = "";
     json_t *json = json_object();
 
@@ -56,6 +56,8 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     set_unsigned(json, "waiting", count.waiting);
     set_unsigned(json, "kept", count.kept);
     json_object_set_new(json, "aside", json_boolean(aside));
+    json_object_set_new(json, "aside_until_ms",
+                        aside ? json_integer(restraint->until_ms) : json_null());
     set_text(json, "text", text);
     set_text(json, "failure", restraint != NULL ? restraint->text : "");
     return json;
@@ -352,6 +354,22 @@ placement_json(struct broker *broker, const struct broker_pool *pool, const char
     return list;
 }
 
+/* Until when the pool is set aside, and the failure that did it; or null. */
+static json_t *
+aside_json(const struct broker_model *model, const struct broker_pool *pool)
+{
+    const struct broker_restraint *restraint = broker_model_restraint(model, pool->name);
+    json_t *json;
+
+    if (!broker_model_is_aside(model, pool->name, vd_wall_ms())) {
+        return json_null();
+    }
+    json = json_object();
+    json_object_set_new(json, "until_ms", json_integer(restraint->until_ms));
+    set_text(json, "text", restraint->text);
+    return json;
+}
+
 static unsigned
 count_own(const struct broker_model *model, const char *user, const char *pool)
 {
@@ -419,6 +437,7 @@ broker_report_why(struct broker *broker, const char *user, const char *pool_name
     set_unsigned(part, "own", own);
     set_text(part, "text", text);
     json_object_set_new(json, "limits", part);
+    json_object_set_new(json, "aside", aside_json(broker->model, pool));
     json_object_set_new(json, "hosts", placement_json(broker, pool, user));
     return json;
 }

@@ -10,6 +10,7 @@
 #include "broker/hosts.h"
 #include "broker/jsonget.h"
 #include "broker/lastscreen.h"
+#include "broker/line.h"
 #include "broker/placement.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -89,7 +90,7 @@ broker_session_outlook(struct broker *broker, const struct broker_pool *pool, co
         count.waiting) {
         return BROKER_OUTLOOK_STARTING;
     }
-    if (restraint != NULL && restraint->until_ms > vd_wall_ms()) {
+    if (broker_model_is_aside(broker->model, pool->name, vd_wall_ms())) {
         g_snprintf(ret_text, size, "The desktops of this pool fail to start: %s.", restraint->text);
         return BROKER_OUTLOOK_UNAVAILABLE;
     }
@@ -165,26 +166,6 @@ answer_waiting(struct broker_session *session, int position, const char *text,
     json_object_set_new(body, "text", broker_json_string(text));
     json_object_set_new(body, "retry_ms", json_integer(BROKER_RETRY_MS));
     broker_reply_send(reply, 200, body, NULL);
-}
-
-/* How many sessions of the same pool wait, this one included, up to this one. */
-static int
-queue_position(const struct broker_model *model, const struct broker_session *session)
-{
-    int position = 0;
-    guint i;
-
-    for (i = 0; i < model->sessions->len; i++) {
-        const struct broker_session *other = g_ptr_array_index(model->sessions, i);
-
-        if (other->row.desktop[0] == '\0' && strcmp(other->row.pool, session->row.pool) == 0) {
-            position++;
-        }
-        if (other == session) {
-            break;
-        }
-    }
-    return position;
 }
 
 /* The session has a desktop: a new stream to it, and the ticket for that. */
@@ -328,10 +309,15 @@ broker_session_connect(struct broker *broker, const struct broker_api_request *r
     } else if (session->row.desktop[0] != '\0') {
         answer_ready(broker, session, reply);
     } else {
-        int position = queue_position(broker->model, session);
+        int position = (int)broker_line_position(broker->model, session, vd_wall_ms());
 
-        g_snprintf(text, sizeof(text), "A desktop is being started; you are number %d in line.",
-                   position);
+        if (broker_model_is_aside(broker->model, session->row.pool, vd_wall_ms())) {
+            g_strlcpy(text, "The desktops of this pool fail to start; it is tried again later.",
+                      sizeof(text));
+        } else {
+            g_snprintf(text, sizeof(text), "A desktop is being started; you are number %d in line.",
+                       position);
+        }
         answer_waiting(session, position, text, reply);
     }
 }

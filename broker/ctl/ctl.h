@@ -34,6 +34,7 @@ struct ctl {
 /* words[0] is the verb; words is NULL-terminated. */
 int ctl_verb_status(const struct ctl *ctl, char **words);
 int ctl_verb_why(const struct ctl *ctl, char **words);
+int ctl_verb_pool(const struct ctl *ctl, char **words);
 int ctl_verb_host(const struct ctl *ctl, char **words);
 int ctl_verb_session(const struct ctl *ctl, char **words);
 int ctl_verb_desktop(const struct ctl *ctl, char **words);

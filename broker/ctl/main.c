@@ -72,6 +72,7 @@ static const struct vd_program program = {
         "  image gc [NAME]          removes revisions that nobody needs\n"
         "  image export NAME:REVISION FILE  writes a revision into one file\n"
         "  image import FILE [--name NAME]  makes a revision of that, or of an OVA or OVF\n"
+        "  pool list|resume NAME    how pools stand; tries one again that was set aside\n"
         "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
         "  session list|show ID|tell ID TEXT|end ID\n"
         "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
@@ -86,11 +87,12 @@ static const struct {
     const char *name;
     int (*run)(const struct ctl *ctl, char **words);
 } verbs[] = {
-    {"status", ctl_verb_status}, {"verify", ctl_verb_verify},   {"reload", ctl_verb_reload},
-    {"plan", ctl_verb_plan},     {"diff", ctl_verb_diff},       {"apply", ctl_verb_apply},
-    {"cat", ctl_verb_cat},       {"why", ctl_verb_why},         {"image", ctl_verb_image},
-    {"host", ctl_verb_host},     {"session", ctl_verb_session}, {"desktop", ctl_verb_desktop},
-    {"disk", ctl_verb_disk},     {"trash", ctl_verb_trash},     {"audit", ctl_verb_audit},
+    {"status", ctl_verb_status},   {"pool", ctl_verb_pool}, {"verify", ctl_verb_verify},
+    {"reload", ctl_verb_reload},   {"plan", ctl_verb_plan}, {"diff", ctl_verb_diff},
+    {"apply", ctl_verb_apply},     {"cat", ctl_verb_cat},   {"why", ctl_verb_why},
+    {"image", ctl_verb_image},     {"host", ctl_verb_host}, {"session", ctl_verb_session},
+    {"desktop", ctl_verb_desktop}, {"disk", ctl_verb_disk}, {"trash", ctl_verb_trash},
+    {"audit", ctl_verb_audit},
 };
 
 static int

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/ctl/ctl.h"
+#include "broker/ctl/pool.h"
 #include "broker/ctl/table.h"
 
 #define MS_PER_HOUR INT64_C(3600000)
@@ -69,36 +70,6 @@ print_hosts(json_t *hosts)
     ctl_table_free(table);
 }
 
-static void
-print_pools(json_t *pools)
-{
-    static const char *const headings[] = {
-        "POOL", "READY", "IN USE", "STARTING", "STOPPING", "WAITING", "MAX", "DESCRIPTION", NULL};
-    static const char *const numbers[] = {"ready",    "assigned", "starting",
-                                          "stopping", "waiting",  "max"};
-    struct ctl_table *table = ctl_table_new(headings);
-    size_t i;
-    size_t j;
-    json_t *pool;
-
-    json_array_foreach(pools, i, pool)
-    {
-        const char *failure = ctl_text(pool, "failure");
-
-        ctl_table_add(table, ctl_text(pool, "name"));
-        for (j = 0; j < G_N_ELEMENTS(numbers); j++) {
-            ctl_table_add_number(table, ctl_number(pool, numbers[j]));
-        }
-        ctl_table_add(table, *failure != '\0' ? failure : ctl_text(pool, "description"));
-    }
-    ctl_table_print(table);
-    if (ctl_table_rows(table) == 0) {
-        puts("No pools. Put a file into pools.d of the configuration folder, then 'vedettectl "
-             "reload'.");
-    }
-    ctl_table_free(table);
-}
-
 int
 ctl_verb_status(const struct ctl *ctl, char **words)
 {
@@ -118,7 +89,7 @@ ctl_verb_status(const struct ctl *ctl, char **words)
         json_t *item;
         size_t i;
 
-        print_pools(json_object_get(reply, "pools"));
+        ctl_pool_print(json_object_get(reply, "pools"));
         putchar('\n');
         print_hosts(json_object_get(reply, "hosts"));
         printf("\n%zu %s connected, %zu open %s\n", gateways,
@@ -151,6 +122,7 @@ ctl_verb_why(const struct ctl *ctl, char **words)
     status = json_is_true(json_object_get(reply, "ok")) ? CTL_DONE : CTL_FAILED;
     if (!ctl->json) {
         puts(ctl_text(reply, "text"));
+        ctl_pool_print_aside(ctl_text(reply, "pool"), json_object_get(reply, "aside"));
         json_array_foreach(json_object_get(reply, "hosts"), i, host)
         {
             printf("  %s: %s\n", ctl_text(host, "host"), ctl_text(host, "text"));

@@ -3,6 +3,7 @@
 """A real vedette-broker between a fake host, a fake gateway and a fake PAM helper: enrolment, login, desktops, tickets, restarts."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -63,6 +64,16 @@ class Broker:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def ctl(self, *words):
+        """What vedettectl prints for a person."""
+        return subprocess.run([f'{BUILD}/broker/ctl/vedettectl', '--state', self.folder, '--config', f'{self.folder}/config', *words],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60).stdout
+
+    def said(self):
+        self.log.flush()
+        with open(f'{self.folder}/log', encoding='utf-8', errors='replace') as file:
+            return file.read()
 
     def pool(self, name):
         return next((p for p in self.admin({'type': 'status'})['pools'] if p['name'] == name), {})
@@ -244,7 +255,17 @@ def failures(tap, broker, host):
     broker.admin({'type': 'reload'})
     pool = wait_for(lambda: broker.pool('bad').get('aside') and broker.pool('bad'), 30, 'the pool to be set aside')
     tap.ok('it did not boot' in pool['failure'], 'a pool whose desktops fail is set aside with the reason')
+    tap.ok("pool 'bad' is set aside" in broker.said() and any(
+        e['kind'] == 'restrain' and e['subject'] == 'bad' for e in broker.admin({'type': 'audit', 'since_ms': 0})['events']),
+        'which is an error in the log and a line of the audit')
+    for words in (['pool', 'list'], ['status'], ['why', 'alice', 'bad']):
+        tap.ok(re.search('set aside for .*it did not boot', broker.ctl(*words)), f"and {' '.join(words)} says so")
     wait_for(lambda: broker.pool('bad')['total'] == 0, 20, 'the failed ones to go')
+    host.fail.discard('bad')
+    tap.ok('is taken up again' in broker.ctl('pool', 'resume', 'bad'), 'pool resume has it tried again')
+    wait_for(lambda: broker.pool('bad')['ready'] == 1, 20, 'its spare')
+    tap.ok('was not set aside' in broker.ctl('pool', 'resume', 'bad') and broker.pool('bad')['aside_until_ms'] is None,
+           'and it is not aside any more')
     os.unlink(f'{broker.folder}/config/pools.d/bad.pool')
     broker.admin({'type': 'reload'})
 
