@@ -13,6 +13,7 @@
 #include "hostd/figures.h"
 #include "hostd/input.h"
 #include "hostd/kvm/socket.h"
+#include "hostd/notices.h"
 #include "hostd/picture.h"
 #include "protocol/base/clock.h"
 #include "hostd/streamrecord.h"
@@ -66,9 +67,7 @@ struct hostd_streamer {
     int64_t dialled_us; /* when this process was told; 0: an earlier one was */
     char hung_up[MAX_ID + 1];
     struct hostd_input *input;
-    char held[MAX_ID + 1];    /* the stream that was told that its machine stands still */
-    char noticed[MAX_ID + 1]; /* the stream that was told a notice, */
-    json_int_t notice;        /* and its number */
+    struct hostd_notices notices;
 };
 
 static gboolean on_restart(gpointer user_data);
@@ -489,49 +488,28 @@ dial(struct hostd_streamer *streamer)
     vd_info("streamer", "%s: told to dial for stream %s", streamer->id, streamer->dialled);
 }
 
-/* What the user is to read: once to each stream. */
 static void
-tell_notice(struct hostd_streamer *streamer)
+tell(struct hostd_streamer *streamer, json_t *message)
 {
-    const json_t *notice = json_object_get(streamer->wanted, "notice");
-    const json_t *text = json_object_get(notice, "text");
-    json_int_t number = json_integer_value(json_object_get(notice, "n"));
-    int64_t left_ms = json_integer_value(json_object_get(notice, "ends_ms")) - vd_wall_ms();
-    json_t *message;
-
-    if (notice == NULL || strcmp(streamer->stream, wanted_id(streamer)) != 0 ||
-        strcmp(streamer->state, "streaming") != 0 ||
-        (number == streamer->notice && strcmp(streamer->noticed, streamer->stream) == 0)) {
-        return;
+    if (message != NULL) {
+        vdp_channel_send(streamer->channel, message, -1);
     }
-    copy_id(streamer->noticed, streamer->stream);
-    streamer->notice = number;
-    message = json_pack("{s:s, s:s, s:I}", "type", "notice", "stream", streamer->stream, "seconds",
-                        (json_int_t)MAX(left_ms / 1000, 0));
-    if (json_is_string(text)) {
-        json_object_set(message, "text", (json_t *)(uintptr_t)text);
-    }
-    if (json_is_true(json_object_get(notice, "newer"))) {
-        json_object_set_new(message, "newer", json_true());
-    }
-    vdp_channel_send(streamer->channel, message, -1);
 }
 
-/* Whether the machine stands still: once to each stream, and when that changes. */
+/* What the user is to read, while somebody looks. */
 static void
-tell_held(struct hostd_streamer *streamer)
+tell_notices(struct hostd_streamer *streamer)
 {
-    bool held = kvm_machine_is_held(streamer->machine);
-    bool told = strcmp(streamer->held, streamer->stream) == 0;
+    const json_t *notice = json_object_get(streamer->wanted, "notice");
 
-    if (held == told || streamer->stream[0] == '\0' || strcmp(streamer->state, "streaming") != 0) {
+    if (streamer->stream[0] == '\0' || strcmp(streamer->state, "streaming") != 0) {
         return;
     }
-    copy_id(streamer->held, held ? streamer->stream : "");
-    vdp_channel_send(streamer->channel,
-                     json_pack("{s:s, s:s, s:b}", "type", "notice", "stream", streamer->stream,
-                               "held", (int)held),
-                     -1);
+    if (strcmp(streamer->stream, wanted_id(streamer)) == 0) {
+        tell(streamer, hostd_notices_take(&streamer->notices, notice, streamer->stream));
+    }
+    tell(streamer, hostd_notices_held(&streamer->notices, kvm_machine_is_held(streamer->machine),
+                                      streamer->stream));
 }
 
 static void
@@ -582,8 +560,7 @@ hostd_streamer_tend(struct hostd_streamer *streamer)
                                    "the session ended"),
                          -1);
     }
-    tell_notice(streamer);
-    tell_held(streamer);
+    tell_notices(streamer);
     cut_log(streamer);
 }
 

@@ -9,6 +9,7 @@
 
 #include "hostd/image/store.h"
 #include "hostd/kvm/ramfile.h"
+#include "hostd/templatework.h"
 #include "hostd/kvm/template.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
@@ -128,88 +129,14 @@ remove_folder(const char *folder)
     }
 }
 
-/* What the thread works on; its own copies, since the item may be gone before it ends. */
-struct work {
-    struct kvm_shape shape;
-    char *name, *folder, *image, *digest, *engine;
-    int ram_fd; /* to be saved; -1: it is to be loaded */
-};
-
-static void
-work_free(gpointer data)
-{
-    struct work *work = data;
-
-    vd_fd_clear(&work->ram_fd);
-    g_free(work->name);
-    g_free(work->folder);
-    g_free(work->image);
-    g_free(work->digest);
-    g_free(work->engine);
-    g_free(work);
-}
-
-static GTask *
-new_work(struct item *item, int ram_fd, GAsyncReadyCallback done)
-{
-    struct work *work = g_new0(struct work, 1);
-    GTask *task = g_task_new(NULL, item->owner->cancellable, done, item->owner);
-
-    work->shape = item->shape;
-    work->name = g_strdup(item->name);
-    work->folder = g_strdup(item->folder);
-    work->shape.image = work->image = g_strdup(item->shape.image);
-    work->shape.digest = work->digest = g_strdup(item->shape.digest);
-    work->shape.engine = work->engine = g_strdup(item->shape.engine);
-    work->ram_fd = ram_fd;
-    g_task_set_task_data(task, work, work_free);
-    return task;
-}
-
-/* The item that a task was about, or NULL when nobody waits for it any more. */
-static struct item *
-finished_item(struct hostd_templates *templates, GAsyncResult *result)
-{
-    const struct work *work = g_task_get_task_data(G_TASK(result));
-
-    return g_hash_table_lookup(templates->all, work->name);
-}
-
-static void
-free_template(gpointer data)
-{
-    kvm_template_free(data);
-}
-
-static void
-run_load(GTask *task, gpointer source G_GNUC_UNUSED, gpointer data,
-         GCancellable *cancellable G_GNUC_UNUSED)
-{
-    const struct work *work = data;
-    GError *error = NULL;
-    struct kvm_template *template = kvm_template_load(&work->shape, work->folder, &error);
-
-    if (template == NULL) {
-        g_task_return_error(task, error);
-    } else {
-        g_task_return_pointer(task, template, free_template);
-    }
-}
-
 static void boot_next(struct hostd_templates *templates);
 
 static void
-on_loaded(GObject *source G_GNUC_UNUSED, GAsyncResult *result, gpointer user_data)
+on_loaded(const char *name, struct kvm_template *template, const GError *error, void *user_data)
 {
     struct hostd_templates *templates = user_data;
-    g_autoptr(GError) error = NULL;
-    struct kvm_template *template = g_task_propagate_pointer(G_TASK(result), &error);
-    struct item *item;
+    struct item *item = g_hash_table_lookup(templates->all, name);
 
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-        return; /* templates is no more */
-    }
-    item = finished_item(templates, result);
     if (item == NULL || item->state != STATE_LOADING) {
         kvm_template_free(template);
         return;
@@ -227,54 +154,17 @@ on_loaded(GObject *source G_GNUC_UNUSED, GAsyncResult *result, gpointer user_dat
     boot_next(templates);
 }
 
-/* Every file is on the disk before template.json says that it is one. */
 static void
-run_save(GTask *task, gpointer source G_GNUC_UNUSED, gpointer data,
-         GCancellable *cancellable G_GNUC_UNUSED)
-{
-    static const char *const needless[] = {"record.json", "qmp.sock", "qmp-rescue.sock",
-                                           "agent.sock", "machine.log"};
-    static const char *const kept[] = {KVM_TEMPLATE_STATE, "disk.qcow2"};
-    const struct work *work = data;
-    g_autofree char *ram = g_build_filename(work->folder, KVM_TEMPLATE_RAM, NULL);
-    int result = kvm_ramfile_save(work->ram_fd, ram);
-    size_t i;
-
-    for (i = 0; result == 0 && i < G_N_ELEMENTS(kept); i++) {
-        g_autofree char *path = g_build_filename(work->folder, kept[i], NULL);
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-        result = (fd < 0 && errno != ENOENT) || (fd >= 0 && fsync(fd) < 0) ? -errno : 0;
-        vd_fd_clear(&fd);
-    }
-    if (result == 0) {
-        result = kvm_template_write(&work->shape, work->folder);
-    }
-    for (i = 0; result == 0 && i < G_N_ELEMENTS(needless); i++) {
-        g_autofree char *path = g_build_filename(work->folder, needless[i], NULL);
-
-        (void)unlink(path); /* harmless where it stays */
-    }
-    g_task_return_int(task, result);
-}
-
-static void
-on_saved(GObject *source G_GNUC_UNUSED, GAsyncResult *result, gpointer user_data)
+on_saved(const char *name, int result, void *user_data)
 {
     struct hostd_templates *templates = user_data;
-    g_autoptr(GError) error = NULL;
-    gssize code = g_task_propagate_int(G_TASK(result), &error);
-    struct item *item;
+    struct item *item = g_hash_table_lookup(templates->all, name);
 
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-        return; /* templates is no more */
-    }
-    item = finished_item(templates, result);
     if (item != NULL) {
         item->saving = false;
     }
-    if (code < 0) { /* it serves as long as this process lives */
-        vd_warning("templates", "a template is not kept on disk: %s", strerror((int)-code));
+    if (result < 0) { /* it serves as long as this process lives */
+        vd_warning("templates", "a template is not kept on disk: %s", strerror(-result));
     }
 }
 
@@ -282,7 +172,7 @@ static void
 on_frozen(const char *text, void *user_data)
 {
     struct item *item = user_data;
-    g_autoptr(GTask) task = NULL;
+    int saved_fd;
 
     if (text == NULL && !kvm_ramfile_seal(item->ram_fd)) {
         text = "its memory is still being written to";
@@ -291,11 +181,12 @@ on_frozen(const char *text, void *user_data)
         fail(item, text);
         return;
     }
-    task = new_work(item, fcntl(item->ram_fd, F_DUPFD_CLOEXEC, 0), on_saved);
+    saved_fd = fcntl(item->ram_fd, F_DUPFD_CLOEXEC, 0);
     item->template = kvm_template_new(item->folder, item->ram_fd);
     item->ram_fd = -1;
     item->saving = true;
-    g_task_run_in_thread(task, run_save);
+    hostd_templatework_save(&item->shape, item->name, item->folder, saved_fd,
+                            item->owner->cancellable, on_saved, item->owner);
     vd_notice("templates", "%s:%u can be forked", item->image, item->shape.revision);
     set_state(item, STATE_READY, NULL);
 }
@@ -480,10 +371,9 @@ fill_item(struct item *item, const struct kvm_order *order, const char *digest)
 static void
 load(struct item *item)
 {
-    g_autoptr(GTask) task = new_work(item, -1, on_loaded);
-
     set_state(item, STATE_LOADING, NULL);
-    g_task_run_in_thread(task, run_load);
+    hostd_templatework_load(&item->shape, item->name, item->folder, item->owner->cancellable,
+                            on_loaded, item->owner);
 }
 
 /* NULL when there is no room for another one. */

@@ -225,11 +225,15 @@ kvm_machine_mind_account(struct kvm_machine *machine)
 {
     if (machine->account.wanted == NULL || machine->account.busy || machine->account.in ||
         !machine->record.ready || machine->record.held || !kvm_machine_takes_display(machine) ||
-        machine->agent == NULL) {
+        (machine->agent == NULL && machine->record.agent)) {
         return;
     }
     machine->account.busy = true;
     machine->account.asked = false;
+    if (!machine->record.agent) {
+        put_off(machine, "'%s' cannot sign in: the image has no agent", name_of(machine));
+        return;
+    }
     if (kvm_account_disk_mb(machine->account.wanted) == 0) {
         tell_guest(machine);
     } else if (!note_disk(machine)) {

@@ -2,6 +2,7 @@
 #include "hostd/kvm/template.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <jansson.h>
 #include <string.h>
@@ -67,13 +68,39 @@ kvm_template_name(const struct kvm_shape *shape)
     return g_strndup(digest, NAME_DIGITS);
 }
 
+/* 0 also for a file that is not there. */
+static int
+settle_file(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int result = (fd < 0 && errno != ENOENT) || (fd >= 0 && fsync(fd) < 0) ? -errno : 0;
+
+    vd_fd_clear(&fd);
+    return result;
+}
+
 int
 kvm_template_write(const struct kvm_shape *shape, const char *folder)
 {
+    static const char *const needless[] = {KVM_RECORD_FILE, KVM_QMP_SOCKET, KVM_RESCUE_SOCKET,
+                                           KVM_AGENT_SOCKET, KVM_LOG_FILE};
     g_autofree char *path = g_build_filename(folder, KVM_TEMPLATE_FILE, NULL);
     char *text = describe_text(shape);
-    int result = text == NULL ? -EILSEQ : vd_file_replace(path, text, strlen(text), 0600);
+    int result = text == NULL ? -EILSEQ : settle_file(folder, KVM_TEMPLATE_STATE);
+    size_t i;
 
+    if (result == 0) {
+        result = settle_file(folder, KVM_DISK_FILE);
+    }
+    if (result == 0) {
+        result = vd_file_replace(path, text, strlen(text), 0600);
+    }
+    for (i = 0; result == 0 && i < G_N_ELEMENTS(needless); i++) {
+        g_autofree char *left = g_build_filename(folder, needless[i], NULL);
+
+        (void)unlink(left); /* harmless where it stays */
+    }
     free(text);
     return result;
 }

@@ -39,7 +39,10 @@ struct kvm_template {
 /* The folder's name for that shape: letters and digits; g_free(). */
 char *kvm_template_name(const struct kvm_shape *shape);
 
-/* Writes template.json, the last file of a template. 0 or a negative errno. */
+/*
+ * Finishes the template in folder: its files are on the disk before template.json, the last one,
+ * says that it is one; what only the machine needed goes. 0 or a negative errno.
+ */
 int kvm_template_write(const struct kvm_shape *shape, const char *folder);
 
 /* What template.json in folder says, unchecked; NULL for a folder that holds no finished one. */
