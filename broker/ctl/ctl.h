@@ -5,6 +5,7 @@
 /* ctl: what every verb of vedettectl shares. Exit statuses: 0 done, 1 refused or failed, 2 usage.
  */
 
+#include <glib.h>
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -24,8 +25,9 @@ struct ctl {
     const char *guest;
     const char *cache;
     const char *programs;
-    const char *name;   /* for image import; NULL: what the file says */
-    const char *server; /* for image publish; NULL: the first gateway */
+    const char *user, *pool; /* for desktop import; NULL: what the file says */
+    const char *name;        /* for image import; NULL: what the file says */
+    const char *server;      /* for image publish; NULL: the first gateway */
     const char *ca;
     const char *ask_after; /* for image publish; NULL: as each pool says, as is the next */
     const char *end_after;
@@ -48,6 +50,15 @@ int ctl_verb_cat(const struct ctl *ctl, char **words);
 int ctl_verb_verify(const struct ctl *ctl, char **words);
 int ctl_verb_audit(const struct ctl *ctl, char **words);
 int ctl_verb_image(const struct ctl *ctl, char **words);
+
+/*
+ * Goes on as vedette-image with these arguments, of which the first is its name, and what both need
+ * to know; does not come back unless it fails.
+ */
+int ctl_become_image(const struct ctl *ctl, GPtrArray *arguments);
+
+/* desktop export and import; words[1] is which. */
+int ctl_desktop_move(const struct ctl *ctl, char **words);
 
 /* Has its own options: argv[0] is the verb. */
 int ctl_verb_up(const struct ctl *ctl, int argc, char **argv);

@@ -61,8 +61,12 @@ ctl_verb_desktop(const struct ctl *ctl, char **words)
     if (strcmp(verb, "list") == 0 && words[2] == NULL) {
         return desktop_list(ctl);
     }
+    if (strcmp(verb, "export") == 0 || strcmp(verb, "import") == 0) {
+        return ctl_desktop_move(ctl, words);
+    }
     if (strcmp(verb, "delete") != 0 || words[2] == NULL || words[3] != NULL) {
-        return ctl_usage("desktop list or desktop delete ID");
+        return ctl_usage(
+            "desktop list, desktop delete ID, desktop export ID FILE or desktop import FILE");
     }
     reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "desktop-delete", "desktop", words[2]));
     if (reply == NULL) {

@@ -41,9 +41,8 @@ complete(const struct ctl *ctl, GPtrArray *arguments, char **ret_images)
     return path;
 }
 
-/* Does not come back unless it fails. */
-static int
-become_image(const struct ctl *ctl, GPtrArray *arguments)
+int
+ctl_become_image(const struct ctl *ctl, GPtrArray *arguments)
 {
     g_autofree char *images = NULL;
     g_autofree char *path = complete(ctl, arguments, &images);
@@ -70,7 +69,7 @@ become_patch(const struct ctl *ctl, GPtrArray *arguments, char *reference)
     add(arguments, "--note", ctl->note);
     add(arguments, "--seconds", seconds);
     add(arguments, "--cache", cache);
-    return become_image(ctl, arguments);
+    return ctl_become_image(ctl, arguments);
 }
 
 /* Takes over the process for a build; what was not said is beside the programs and in the state. */
@@ -88,7 +87,7 @@ become_build(const struct ctl *ctl, GPtrArray *arguments, char *name)
     add(arguments, "--recipe", ctl->recipe);
     add(arguments, "--guest", guest);
     add(arguments, "--cache", cache);
-    return become_image(ctl, arguments);
+    return ctl_become_image(ctl, arguments);
 }
 
 /* The file belongs to who calls: its path is taken as it stands. */
@@ -99,7 +98,7 @@ become_move(const struct ctl *ctl, GPtrArray *arguments, char **words)
     for (; *words != NULL; words++) {
         g_ptr_array_add(arguments, *words);
     }
-    return become_image(ctl, arguments);
+    return ctl_become_image(ctl, arguments);
 }
 
 /* Runs it and waits. */
@@ -174,7 +173,7 @@ ctl_verb_image(const struct ctl *ctl, char **words)
         if (words[2] != NULL) {
             g_ptr_array_add(arguments, words[2]);
         }
-        return become_image(ctl, arguments);
+        return ctl_become_image(ctl, arguments);
     }
     return ctl_usage("image list, image build NAME --recipe FILE, image patch NAME[:REVISION] "
                      "--script FILE, image publish NAME:REVISION [--ask-after DURATION] "

@@ -34,6 +34,10 @@ static const struct vd_option options[] = {
      "Folder that keeps downloads, for image build; default STATE/cache."},
     {"name", VD_OPTION_STRING, offsetof(struct ctl, name), NULL, 0, 0, "NAME",
      "The image that image import makes a revision of; default what the file says."},
+    {"user", VD_OPTION_STRING, offsetof(struct ctl, user), NULL, 0, 0, "USER",
+     "Whose a desktop import will be; default whose it was."},
+    {"pool", VD_OPTION_STRING, offsetof(struct ctl, pool), NULL, 0, 0, "POOL",
+     "The pool that a desktop import will be in; default where it was."},
     {"server", VD_OPTION_STRING, offsetof(struct ctl, server), NULL, 0, 0, "HOST:PORT",
      "The gateway that image publish tests through; default the first that is connected."},
     {"ca", VD_OPTION_STRING, offsetof(struct ctl, ca), NULL, 0, 0, "FILE",
@@ -76,6 +80,8 @@ static const struct vd_program program = {
         "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
         "  session list|show ID|tell ID TEXT|end ID\n"
         "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
+        "  desktop export ID FILE   writes one of this machine, running or not, or of its trash\n"
+        "  desktop import FILE      puts it into the trash of this machine, to be restored\n"
         "  trash list|restore ID|empty [ID]   what was deleted and can still be had back\n"
         "  disk list|delete POOL USER   users' own disks",
     .usage = "[OPTION...] VERB ...",

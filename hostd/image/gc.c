@@ -2,10 +2,12 @@
 #include "hostd/image/gc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "hostd/image/store.h"
 #include "protocol/base/fd.h"
@@ -101,6 +103,18 @@ sweep_one(const struct image_gc *gc, const char *name, GPtrArray *removed)
     }
 }
 
+/* Desktops that were being imported; whoever begins with one holds the host's folder. */
+static void
+sweep_host(const char *host, GPtrArray *removed)
+{
+    int fd = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd != -1 && flock(fd, LOCK_EX) == 0 && image_remove_unheld(host, IMAGE_IMPORT_START) > 0) {
+        g_ptr_array_add(removed, g_strdup("what was left of the import of a desktop"));
+    }
+    vd_fd_clear(&fd);
+}
+
 /* What builds and imports that were killed left behind. */
 static void
 sweep(const struct image_gc *gc, GPtrArray *removed)
@@ -108,6 +122,9 @@ sweep(const struct image_gc *gc, GPtrArray *removed)
     GDir *dir = gc->name == NULL ? g_dir_open(gc->images, 0, NULL) : NULL;
     const char *name;
 
+    if (gc->in_use != NULL) {
+        sweep_host(gc->in_use, removed);
+    }
     if (gc->name != NULL) {
         sweep_one(gc, gc->name, removed);
     }

@@ -13,6 +13,9 @@
 
 #include <glib.h>
 
+/* Of folders in the host's, while desktops are imported. */
+#define IMAGE_IMPORT_START "importing-"
+
 struct image_gc {
     const char *images;
     const char *name;   /* NULL: every image */

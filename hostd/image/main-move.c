@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vedette-image export and import. */
+/* vedette-image export, import, export-desktop and import-desktop. */
 #include "hostd/image/appliance.h"
+#include "hostd/image/desktop.h"
 #include "hostd/image/export.h"
 #include "hostd/image/import.h"
 #include "hostd/image/main.h"
@@ -69,5 +70,62 @@ run_import(const struct config *config, char **words)
         }
     }
     image_manifest_free(manifest);
+    return 0;
+}
+
+int
+run_export_desktop(const struct config *config, char **words)
+{
+    struct desktop_move move = {.images = config->images, .host = config->in_use, .path = words[1]};
+    g_autoptr(GError) error = NULL;
+    struct vdx_head head;
+
+    if (config->in_use == NULL) {
+        return usage_error("--in-use is missing");
+    }
+    if (!desktop_export(&move, words[0], &head, &error)) {
+        report_failure(config, error->message, NULL);
+        return 1;
+    }
+    if (config->json) {
+        print_json(json_pack("{s:s, s:s, s:s, s:b}", "desktop", words[0], "file", words[1],
+                             "digest", head.digest, "live", head.desktop.live));
+    } else {
+        printf("%s of '%s' is in %s, %s\n", words[0], head.desktop.user, words[1], head.digest);
+        if (head.desktop.live) {
+            printf("It was running: what its programs had not written out yet is not in it.\n");
+        }
+    }
+    return 0;
+}
+
+int
+run_import_desktop(const struct config *config, char **words)
+{
+    struct desktop_move move = {.images = config->images,
+                                .host = config->in_use,
+                                .path = words[0],
+                                .user = config->user,
+                                .pool = config->pool};
+    g_autofree char *id = NULL;
+    g_autoptr(GError) error = NULL;
+    struct vdx_head head;
+
+    if (config->in_use == NULL) {
+        return usage_error("--in-use is missing");
+    }
+    id = desktop_import(&move, &head, &error);
+    if (id == NULL) {
+        report_failure(config, error->message, NULL);
+        return 1;
+    }
+    if (config->json) {
+        print_json(json_pack("{s:s, s:s, s:s, s:i}", "id", id, "user", head.desktop.user, "pool",
+                             head.desktop.pool, "hours", DESKTOP_IMPORT_HOURS));
+    } else {
+        printf("It is in the trash of this machine as %s, for %d hours.\n"
+               "'vedettectl trash restore %s' makes it a desktop of '%s' in pool %s.\n",
+               id, DESKTOP_IMPORT_HOURS, id, head.desktop.user, head.desktop.pool);
+    }
     return 0;
 }

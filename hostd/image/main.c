@@ -38,7 +38,8 @@ static const struct vd_option options[] = {
     {"seconds", VD_OPTION_INT, offsetof(struct config, seconds), "3600", 1, 86400, "N",
      "patch: so long may the script take"},
     {"in-use", VD_OPTION_STRING, offsetof(struct config, in_use), NULL, 0, 0, "DIR",
-     "gc: state folder of this machine's host; what its desktops and its trash need stays"},
+     "State folder of this machine's host. gc: what its desktops and its trash need stays; "
+     "export-desktop: where the desktop is; import-desktop: whose trash it goes to"},
     {"keep", VD_OPTION_INT, offsetof(struct config, keep), "2", 0, 1000, "N",
      "gc: so many of the newest revisions stay, whatever they are"},
     {"verify", VD_OPTION_FLAG, offsetof(struct config, verify), NULL, 0, 0, NULL,
@@ -46,6 +47,10 @@ static const struct vd_option options[] = {
     {"name", VD_OPTION_STRING, offsetof(struct config, name), NULL, 0, 0, "NAME",
      "import: the image that it becomes a revision of; default what the file or the appliance "
      "says"},
+    {"user", VD_OPTION_STRING, offsetof(struct config, user), NULL, 0, 0, "NAME",
+     "import-desktop: whose it will be; default whose it was"},
+    {"pool", VD_OPTION_STRING, offsetof(struct config, pool), NULL, 0, 0, "NAME",
+     "import-desktop: the pool that it will be in; default where it was"},
     {"json", VD_OPTION_FLAG, offsetof(struct config, json), NULL, 0, 0, NULL,
      "Print the result as JSON"},
 };
@@ -55,7 +60,7 @@ static const struct vd_program program = {
     .summary = "Builds, lists and moves images of desktops.",
     .usage = "build NAME --recipe FILE | patch NAME[:REVISION] --script FILE | list | publish "
              "NAME:REVISION | rollback NAME | gc [NAME] | export NAME:REVISION FILE | import FILE "
-             "[--name NAME], each with --images DIR",
+             "[--name NAME] | export-desktop ID FILE | import-desktop FILE, each with --images DIR",
     .options = options,
     .option_count = G_N_ELEMENTS(options),
 };
@@ -394,9 +399,16 @@ static const struct verb {
     int words, optional;
     int (*run)(const struct config *config, char **words);
 } verbs[] = {
-    {"build", 1, 0, run_build},       {"list", 0, 0, run_list},   {"publish", 1, 0, run_publish},
-    {"rollback", 1, 0, run_rollback}, {"gc", 1, 1, run_gc},       {"export", 2, 0, run_export},
-    {"import", 1, 0, run_import},     {"patch", 1, 0, run_patch},
+    {"build", 1, 0, run_build},
+    {"list", 0, 0, run_list},
+    {"publish", 1, 0, run_publish},
+    {"rollback", 1, 0, run_rollback},
+    {"gc", 1, 1, run_gc},
+    {"export", 2, 0, run_export},
+    {"import", 1, 0, run_import},
+    {"patch", 1, 0, run_patch},
+    {"export-desktop", 2, 0, run_export_desktop},
+    {"import-desktop", 1, 0, run_import_desktop},
 };
 
 int
@@ -425,5 +437,5 @@ main(int argc, char **argv)
     }
     return usage_error(
         "say build NAME, patch NAME, list, publish NAME:REVISION, rollback NAME, gc, "
-        "export NAME:REVISION FILE or import FILE");
+        "export NAME:REVISION FILE, import FILE, export-desktop ID FILE or import-desktop FILE");
 }

@@ -15,7 +15,8 @@ struct config {
     const char *in_use;        /* folder of a host's state */
     const char *script, *note; /* of a patch */
     int64_t seconds;
-    const char *name; /* of the image that an import becomes */
+    const char *name;        /* of the image that an import becomes */
+    const char *user, *pool; /* that an import of a desktop is for */
     int64_t keep;
     bool json, verify;
 };
@@ -30,5 +31,7 @@ bool parse_reference(const char *text, char **ret_name, guint *ret_revision);
 
 int run_export(const struct config *config, char **words);
 int run_import(const struct config *config, char **words);
+int run_export_desktop(const struct config *config, char **words);
+int run_import_desktop(const struct config *config, char **words);
 
 #endif

@@ -374,12 +374,10 @@ name_or_null(const char *name)
     return name[0] == '\0' ? json_null() : json_string(name);
 }
 
-char *
-image_manifest_to_json(const struct image_manifest *manifest)
+static json_t *
+pack_files(const struct image_manifest *manifest)
 {
     json_t *files = json_array();
-    json_t *root;
-    char *text, *copy;
 
     for (guint i = 0; i < manifest->file_count; i++) {
         const struct image_file *file = &manifest->files[i];
@@ -387,6 +385,37 @@ image_manifest_to_json(const struct image_manifest *manifest)
         json_array_append_new(files, json_pack("{s:s, s:I, s:s}", "name", file->name, "size",
                                                (json_int_t)file->size, "sha256", file->sha256));
     }
+    return files;
+}
+
+bool
+image_manifest_parse_files(struct image_manifest *manifest, const char *text, GError **error)
+{
+    json_t *array = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    bool ok = take_files(manifest, array, error);
+
+    json_decref(array);
+    return ok;
+}
+
+char *
+image_manifest_files_to_json(const struct image_manifest *manifest)
+{
+    json_t *files = pack_files(manifest);
+    char *text = json_dumps(files, JSON_COMPACT), *copy = g_strdup(text);
+
+    free(text);
+    json_decref(files);
+    return copy;
+}
+
+char *
+image_manifest_to_json(const struct image_manifest *manifest)
+{
+    json_t *files = pack_files(manifest);
+    json_t *root;
+    char *text, *copy;
+
     root = json_pack(
         "{s:i, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:b, s:o, s:s}", "format",
         IMAGE_FORMAT, "name", manifest->name, "revision", (json_int_t)manifest->revision, "created",

@@ -86,6 +86,10 @@ bool image_manifest_add_file(struct image_manifest *manifest, const char *folder
 /* Computes the digest over the list of files into manifest->digest. */
 void image_manifest_seal(struct image_manifest *manifest);
 
+/* The list of files alone, as it stands within a manifest and elsewhere; text is borrowed. */
+bool image_manifest_parse_files(struct image_manifest *manifest, const char *text, GError **error);
+char *image_manifest_files_to_json(const struct image_manifest *manifest); /* g_free() */
+
 /* The JSON text, free with g_free(). */
 char *image_manifest_to_json(const struct image_manifest *manifest);
 

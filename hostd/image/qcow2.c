@@ -307,3 +307,20 @@ image_qcow2_forget_backing(int fd, GError **error)
     }
     return true;
 }
+
+void
+image_qcow2_blank_backing(guint8 *head, gsize head_size)
+{
+    const struct header h = {.head = head, .head_size = head_size};
+    guint64 at, size;
+
+    if (head_size < BACKING_AT + BACKING_LENGTH || get32(&h, 0) != MAGIC) {
+        return;
+    }
+    at = get64(&h, BACKING_AT);
+    size = get32(&h, BACKING_AT + 8);
+    if (at >= V2_LENGTH && at < head_size) {
+        memset(head + at, 0, MIN(size, head_size - at));
+    }
+    memset(head + BACKING_AT, 0, BACKING_LENGTH);
+}

@@ -34,4 +34,7 @@ bool image_qcow2_check_file(int fd, bool overlay, guint64 *ret_size, GError **er
 /* Takes the name of the backing file out of a header that has passed the check. */
 bool image_qcow2_forget_backing(int fd, GError **error);
 
+/* The same for the first bytes of a file, as many as there are; whatever they are. */
+void image_qcow2_blank_backing(guint8 *head, gsize head_size);
+
 #endif

@@ -78,12 +78,8 @@ lock_folder(const char *folder, GError **error)
     return fd;
 }
 
-/*
- * Removes drafts that nobody holds; how many. Called with the folder's lock, so no draft is half
- * made.
- */
-static guint
-remove_leftovers(const char *folder)
+guint
+image_remove_unheld(const char *folder, const char *start)
 {
     GDir *dir = g_dir_open(folder, 0, NULL);
     const char *name;
@@ -93,7 +89,7 @@ remove_leftovers(const char *folder)
         char *path;
         int fd;
 
-        if (!g_str_has_prefix(name, DRAFT_START)) {
+        if (!g_str_has_prefix(name, start)) {
             continue;
         }
         path = g_build_filename(folder, name, NULL);
@@ -136,7 +132,7 @@ image_store_sweep(const char *images, const char *name)
     if (lock == -1) {
         return false;
     }
-    found = remove_leftovers(folder) > 0;
+    found = image_remove_unheld(folder, DRAFT_START) > 0;
     /* No number was given out and nothing is there: nobody knows that image. */
     if (fstat(lock, &st) == 0 && st.st_size == 0 && count_entries(folder) == 1 &&
         unlink(path) == 0 && rmdir(folder) == 0) {
@@ -193,7 +189,7 @@ image_draft_new(const char *images, const char *name, GError **error)
     }
     ok = lock != -1;
     if (ok) {
-        remove_leftovers(draft->folder);
+        image_remove_unheld(draft->folder, DRAFT_START);
         draft->path = g_build_filename(draft->folder, DRAFT_START "XXXXXX", NULL);
         ok = make_folders(draft, error);
     }

@@ -69,6 +69,13 @@ guint image_store_rollback(const char *images, const char *name, GError **error)
 /* Removes one revision, its manifest first, so that it is there whole or not at all. */
 bool image_store_remove(const char *images, const char *name, guint revision, GError **error);
 
+/*
+ * Removes the folders in folder whose names begin with start and that nobody has locked; how many.
+ * Whoever makes one and locks it, and whoever calls this, holds a lock that both know meanwhile, so
+ * that none is removed between the two.
+ */
+guint image_remove_unheld(const char *folder, const char *start);
+
 /* Removes a folder with all that is in it, without following links. Returns 0 or a negative errno.
  */
 int image_remove_tree(const char *path);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads of exports: any bytes, as they are and as a manifest within a head that is right, because a
- * digest would keep the fuzzer out. What is accepted is written and read again unchanged.
+ * Heads of exports: any bytes, as they are, with the digest that they should have, and as a
+ * manifest within a head that is right, because a digest would keep the fuzzer out. What is
+ * accepted is written and read again unchanged.
  */
 #include "hostd/image/vdx.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,35 @@ try_again(struct vdx_head *head)
     g_free(text);
 }
 
+/* The same head with the right digest. */
+static void
+try_sealed(const uint8_t *data, size_t size)
+{
+    json_t *root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    g_autofree char *sum = NULL, *digest = NULL;
+    struct vdx_head *head;
+    char *text;
+
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return;
+    }
+    json_object_del(root, "digest");
+    text = json_dumps(root, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENSURE_ASCII);
+    sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+    free(text);
+    digest = g_strdup_printf("sha256:%s", sum);
+    json_object_set_new(root, "digest", json_string(digest));
+    text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    head = vdx_head_parse(text, strlen(text), NULL);
+    free(text);
+    if (head != NULL) {
+        try_again(head);
+    }
+    g_free(head);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -33,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (head != NULL) {
         try_again(head);
     }
+    try_sealed(data, size);
     if (manifest != NULL) {
         struct vdx_head made = {.manifest = *manifest};
 

@@ -347,6 +347,75 @@ test_head_digest(void)
     }
 }
 
+static struct vdx_head *
+read_desktop(const char *user, struct vdx_head *ret_head)
+{
+    g_autofree char *text = NULL;
+
+    *ret_head = (struct vdx_head){.kind = VDX_DESKTOP,
+                                  .desktop = {.id = "d-0123456789abcdef",
+                                              .pool = "lab",
+                                              .base_name = "office",
+                                              .base_revision = 3,
+                                              .cpu = 2,
+                                              .memory_mb = 512,
+                                              .live = true}};
+    g_strlcpy(ret_head->desktop.user, user, sizeof(ret_head->desktop.user));
+    g_strlcpy(ret_head->desktop.base_digest, "sha256:", sizeof(ret_head->desktop.base_digest));
+    memset(ret_head->desktop.base_digest + 7, 'b', IMAGE_SHA256_LENGTH);
+    ret_head->manifest.file_count = 1;
+    g_strlcpy(ret_head->manifest.files[0].name, VDX_DISK_FILE, IMAGE_NAME_MAX + 1);
+    memset(ret_head->manifest.files[0].sha256, 'a', IMAGE_SHA256_LENGTH);
+    text = vdx_head_to_json(ret_head);
+    return vdx_head_parse(text, strlen(text), NULL);
+}
+
+static void
+test_desktop(void)
+{
+    static const char *const bad[] = {"", "a\nb", "a\033[2J",
+                                      "a\xe2\x80\xae"}; /* the last: right to left */
+    struct vdx_head head, *again = read_desktop("\xea\xb0\x80 alice@EXAMPLE", &head);
+    char name[VDX_TEXT_MAX + 1], longer[VDX_TEXT_MAX + 2];
+
+    g_assert_cmpmem(again, sizeof(*again), &head, sizeof(head));
+    g_free(again);
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_assert_null(read_desktop(bad[i], &head));
+        g_assert_false(vdx_set_name(name, bad[i]));
+    }
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    g_assert_false(vdx_set_name(name, longer));
+    g_assert_false(vdx_set_name(name, "\xff"));
+    g_assert_true(vdx_set_name(name, longer + 1));
+}
+
+/* What is left of it says nothing about where it was. */
+static void
+test_blank(void)
+{
+    static const char path[] = "/srv/images/office/3/disk.qcow2";
+
+    fill();
+    put64(8, 400);
+    put32(16, strlen(path));
+    memcpy(disk + 400, path, strlen(path));
+    expect(false, "stands on another file");
+    image_qcow2_blank_backing(disk, sizeof(disk));
+    expect(false, NULL);
+    g_assert_null(memmem(disk, sizeof(disk), "srv", 3));
+    for (gsize size = 0; size < 600; size++) { /* a write beyond it is found by ASan */
+        g_autofree guint8 *part = NULL;
+
+        fill();
+        put64(8, size % 7 == 0 ? G_MAXUINT64 - 3 : 400);
+        put32(16, size % 5 == 0 ? G_MAXUINT32 : 112);
+        part = g_memdup2(disk, size);
+        image_qcow2_blank_backing(part, size);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -361,5 +430,7 @@ main(int argc, char **argv)
     g_test_add_func("/export/archive-comes-back", test_archive);
     g_test_add_func("/export/zeros-become-holes", test_holes);
     g_test_add_func("/export/head-changed-at-every-byte", test_head_digest);
+    g_test_add_func("/export/head-of-a-desktop", test_desktop);
+    g_test_add_func("/export/an-overlay-forgets-what-it-stood-on", test_blank);
     return g_test_run();
 }

@@ -30,19 +30,33 @@ def seal(files):
     return f'sha256:{sha256(lines.encode())}'
 
 
+def listing(files):
+    return [{'name': name, 'size': len(data), 'sha256': sha256(data)} for name, data in files]
+
+
+def sealed(whole):
+    """A head with the digest over itself."""
+    text = json.dumps(whole, sort_keys=True, separators=(',', ':'))
+    return json.dumps({**whole, 'digest': f'sha256:{sha256(text.encode())}'}).encode()
+
+
+def desktop_head(files, image, desktop=None, **changes):
+    """vedette.json of a desktop that stands on image, a manifest."""
+    known = {'id': 'd-0123456789abcdef', 'pool': 'desk', 'user': 'alice', 'cpu': 1, 'memory_mb': 192, 'live': False}
+    return sealed({'format': 1, 'kind': 'desktop', 'desktop': {**known, **(desktop or {})},
+                   'base': {key: image[key] for key in ('name', 'revision', 'digest')}, 'files': listing(files), **changes})
+
+
 def head(files, **changes):
     """vedette.json for files, (name, bytes) in order."""
-    listed = [{'name': name, 'size': len(data), 'sha256': sha256(data)} for name, data in files]
+    listed = listing(files)
     names = [name for name, _ in files]
     manifest = {'format': 1, 'name': 'foreign', 'revision': 4, 'created': '2026-01-01T00:00:00Z', 'kind': 'disk',
                 'description': '', 'disk': 'disk.qcow2' if 'disk.qcow2' in names else None,
                 'kernel': 'vmlinuz' if 'vmlinuz' in names else None, 'initrd': None, 'cmdline': '', 'memory_min_mb': 64,
                 'agent': False, 'files': listed, 'digest': seal(listed)}
     manifest.update(changes)
-    whole = {'format': 1, 'kind': 'revision', 'manifest': manifest}
-    text = json.dumps(whole, sort_keys=True, separators=(',', ':'))
-    whole['digest'] = f'sha256:{sha256(text.encode())}'
-    return json.dumps(whole).encode()
+    return sealed({'format': 1, 'kind': 'revision', 'manifest': manifest})
 
 
 def tar(members):
