@@ -11,9 +11,10 @@
 
 #include "tests/unit/xvfb.h"
 
-#define WIDTH  200u /* 4 by 3 tiles */
-#define HEIGHT 150u
-#define BELOW  0x112233u
+#define WAIT_US (10 * G_USEC_PER_SEC)
+#define WIDTH   200u /* 4 by 3 tiles */
+#define HEIGHT  150u
+#define BELOW   0x112233u
 
 struct fixture {
     pid_t server;
@@ -115,6 +116,17 @@ screen_pixel(struct fixture *fixture, int x, int y)
     return pixel & 0xffffff;
 }
 
+/* What another connection asked for is done when its turn comes. */
+static void
+wait_for_pixel(struct fixture *fixture, int x, int y, uint32_t wanted)
+{
+    gint64 until = g_get_monotonic_time() + WAIT_US;
+
+    while (screen_pixel(fixture, x, y) != wanted && g_get_monotonic_time() < until) {
+    }
+    g_assert_cmphex(screen_pixel(fixture, x, y), ==, wanted);
+}
+
 static uint32_t
 picture_pixel(const struct fixture *fixture, unsigned x, unsigned y)
 {
@@ -152,7 +164,7 @@ test_a_picture_is_shown_where_it_is_placed(void)
     g_assert_cmphex(screen_pixel(&fixture, 100, 100), ==, BELOW);
     client_paint_place(fixture.paint, &hidden);
     g_assert_false(client_paint_tiles(fixture.paint, &fixture.image, NULL, 0));
-    g_assert_cmphex(screen_pixel(&fixture, 5, 5), ==, BELOW);
+    wait_for_pixel(&fixture, 5, 5, BELOW);
     tear_down(&fixture);
 }
 
