@@ -12,18 +12,21 @@
 
 #include "tests/fuzz/fuzz.h"
 
+/* Compared as text: a struct has padding, which nobody sets. */
 static void
 try_again(struct vdx_head *head)
 {
-    struct vdx_head *again;
-    char *text = vdx_head_to_json(head);
+    g_autofree char *text = vdx_head_to_json(head), *twice = NULL;
+    struct vdx_head *again = vdx_head_parse(text, strlen(text), NULL);
 
-    again = vdx_head_parse(text, strlen(text), NULL);
-    if (again == NULL || memcmp(again, head, sizeof(*head)) != 0) {
+    if (again == NULL || strcmp(again->digest, head->digest) != 0) {
+        abort();
+    }
+    twice = vdx_head_to_json(again);
+    if (strcmp(text, twice) != 0) {
         abort();
     }
     g_free(again);
-    g_free(text);
 }
 
 /* The same head with the right digest. */

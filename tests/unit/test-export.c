@@ -309,6 +309,18 @@ test_holes(void)
     close(fd);
 }
 
+/* Compared as text: a struct has padding, which nobody sets. */
+static void
+expect_same(struct vdx_head *head, struct vdx_head *again)
+{
+    g_autofree char *text = vdx_head_to_json(head), *twice = NULL;
+
+    g_assert_nonnull(again);
+    g_assert_cmpstr(again->digest, ==, head->digest);
+    twice = vdx_head_to_json(again);
+    g_assert_cmpstr(twice, ==, text);
+}
+
 /* Any changed byte of a head is noticed, spaces between its members apart. */
 static void
 test_head_digest(void)
@@ -330,7 +342,7 @@ test_head_digest(void)
     size = strlen(text);
     again = vdx_head_parse(text, size, NULL);
     g_assert_nonnull(again);
-    g_assert_cmpmem(again, sizeof(*again), &head, sizeof(head));
+    expect_same(&head, again);
     g_free(again);
     for (gsize i = 0; i < size; i++) {
         char was = text[i];
@@ -378,7 +390,7 @@ test_desktop(void)
     struct vdx_head head, *again = read_desktop("\xea\xb0\x80 alice@EXAMPLE", &head);
     char name[VDX_TEXT_MAX + 1], longer[VDX_TEXT_MAX + 2];
 
-    g_assert_cmpmem(again, sizeof(*again), &head, sizeof(head));
+    expect_same(&head, again);
     g_free(again);
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_assert_null(read_desktop(bad[i], &head));
