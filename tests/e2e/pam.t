@@ -251,7 +251,7 @@ def hanging_module(tap, stack):
     theirs.close()
     ours.settimeout(20)
     for _ in range(2):
-        ours.send(struct.pack('<IIIiqQ', 1, 1, 0, 0, 0, 0))
+        ours.send(struct.pack('<IIIiqQ16s', 2, 1, 0, 0, 0, 0, b''))
         data, control, _flags, _address = ours.recvmsg(64, 512)
         error, _reserved, pid, _start = struct.unpack('<iiqQ', data)
         fds = array.array('i')
