@@ -7,7 +7,7 @@ globalThis.vedetteEye = (() => {
   const ROWS = 4;
   const PROOF = 0xa5c3;
   const FAR = 1000; // a number this much higher is of another scene
-  const LOOK_MS = 50;
+  const LOOK_MS = 200; // each look copies the whole canvas where it belongs to a worker
   const size = globalThis.vedetteSize; // of the desktop, set before this is read
   let spot = [0, 0];
   let context = null;
@@ -75,7 +75,7 @@ globalThis.vedetteEye = (() => {
 
   return {
     canvas,
-    // Looks at this place from now on, twenty times a second, and forgets what it saw elsewhere.
+    // Looks at this place from now on, five times a second, and forgets what it saw elsewhere.
     look(x, y) {
       [spot, seen, newest] = [[x, y], new Map(), -1];
       clearInterval(timer);

@@ -227,6 +227,8 @@ class Session:
         seconds = after["at"] - before["at"]
         figures = {f"{name}_ms": (after["cpu"][name] - before["cpu"][name] - self.resting[name] * seconds) * 1000
                    for name in after["cpu"]}
+        figures["script_ms"] = figures["main_ms"] + figures["worker_ms"]
+        figures["decoder_ms"] = figures["worker_ms" if self.system.in_worker else "main_ms"]
         figures["bytes"] = bytes_between(before["sent"], after["sent"])
         if before["clock"] and after["clock"] and before["clock"][1] == after["clock"][1]:
             figures["page_ms"] = after["clock"][0] - before["clock"][0]

@@ -23,6 +23,7 @@ class Web:
     files = ()  # without these it is not installed
     display = None  # QEMU's options, None: for our streamer
     gateway_name = ""
+    in_worker = False  # whether its page decodes and paints there
 
     def __init__(self, build):
         self.build = build
@@ -67,6 +68,7 @@ class Vedette(Web):
     packages = (*Web.packages, "qemu-system-gui")
     gateway_name = "vedette-gateway"
     focus = ".stage"
+    in_worker = True
     ours = None
 
     def start_gateway(self):

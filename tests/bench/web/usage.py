@@ -33,23 +33,26 @@ def _words(pid):
 
 
 def _script_seconds(pid):
-    """The threads of a renderer on which a page's scripts run: its main one and those of its workers."""
-    total = 0
+    """The threads of a renderer on which a page's scripts run: (its main one, those of its workers)."""
+    main = workers = 0
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/comm") as comm, open(f"/proc/{pid}/task/{task}/schedstat") as stat:
-                if int(task) == pid or comm.read().startswith(WORKER):
-                    total += int(stat.read().split()[0])
+                if int(task) == pid:
+                    main += int(stat.read().split()[0])
+                elif comm.read().startswith(WORKER):
+                    workers += int(stat.read().split()[0])
     except OSError:
         pass
-    return total / 1e9
+    return main / 1e9, workers / 1e9
 
 
 def browser_seconds(pid):
-    """{script, renderer, browser}: the threads that run scripts, their processes, all of Chromium."""
+    """{main, worker, renderer, browser}: the threads that run scripts, their processes, all of Chromium."""
     pids = tree(pid)
     renderers = [one for one in pids if b"--type=renderer" in _words(one)]
-    return {"script": sum(_script_seconds(one) for one in renderers),
+    scripts = [_script_seconds(one) for one in renderers]
+    return {"main": sum(main for main, _workers in scripts), "worker": sum(workers for _main, workers in scripts),
             "renderer": sum(thread_seconds(one) for one in renderers),
             "browser": sum(thread_seconds(one) for one in pids)}
 
