@@ -42,7 +42,7 @@ if role == 'hostd':
         fcntl.fcntl(memfd, 1033, 1 | 2 | 4 | 8)
         s = socket.socket(fileno=int(options['--launch-fd']))
         s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        s.sendmsg([struct.pack('<IIIiqQ', 1, 2, 5, 0, 0, 0)],
+        s.sendmsg([struct.pack('<IIIiqQ16s', 2, 2, 5, 0, 0, 0, b'')],
                   [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [memfd, 2]))])
         error, _reserved, pid, _start = struct.unpack('<iiqQ', s.recv(64))
         open(machine, 'w').write(f'{error} {pid}')
