@@ -7,7 +7,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from browser import Browser, chromium
+from browser import Browser, chromium, same_picture
 from jpeg import averaged, mean_error
 from system import POOL, System
 from tap import Tap
@@ -32,12 +32,15 @@ def card(name):
     return f"[...document.querySelectorAll('.pool')].find((card) => card.innerText.includes('{name}'))"
 
 
-def visit(page, name):
-    """To the desktop and back; what its canvas showed at the end."""
+def visit(system, page, name):
+    """To the desktop and back; what its canvas, which is the machine's screen then, showed at the end."""
     page.wait(f"{card(name)} && !{card(name)}.querySelector('button').disabled")
     page.value(f"{card(name)}.querySelector('button').click()")
     page.wait_live()
     page.wait("document.querySelector('canvas.picture').width === 1000 && document.querySelector('canvas.picture').dataset.settled === 'true'")
+    desktop = next(s['desktop'] for s in system.ctl('session', 'list')['sessions'] if s['state'] == 'connected')
+    difference = same_picture(page, system, desktop)
+    assert difference is None, difference
     seen = page.picture()
     page.value("[...document.querySelectorAll('.tools button')].find((b) => b.textContent === 'Disconnect').click()")
     page.wait_text('Your desktops')
@@ -49,11 +52,11 @@ def close_to(picture, seen):
     return mean_error(picture, small)
 
 
-def leaves(tap, page, url):
+def leaves(tap, system, page, url):
     page.login(url, 'alice', 'alice-canary-1')
     page.wait("document.querySelectorAll('.pool').length === 2")
     tap.equal(page.value("document.querySelectorAll('.pool-screen.empty svg').length"), 2, 'at first every card has a drawing')
-    seen = visit(page, 'Office')
+    seen = visit(system, page, 'Office')
     page.wait(LOADED)
     tap.ok(True, 'the card shows a picture that the browser has loaded')
     picture = page.picture(IMAGE)
@@ -63,7 +66,7 @@ def leaves(tap, page, url):
     tap.equal(page.value("document.querySelector('img.pool-screen').alt"), 'The last screen of Office', 'and says so to who cannot see it')
     tap.equal(page.value("getComputedStyle(document.querySelector('img.pool-screen')).objectFit"), 'cover', 'it fills its place')
     page.value("window.kept = document.querySelector('img.pool-screen')")
-    visit(page, 'Vault')
+    visit(system, page, 'Vault')
     page.wait(f"{card('Vault')}?.querySelector('.pool-state').classList.contains('running')")
     page.wait(LOADED)
     tap.equal(page.value(f"{card('Vault')}.querySelector('.pool-screen').tagName"), 'DIV', 'where it is not allowed there is a drawing')
@@ -128,7 +131,7 @@ def main():
             return
         system.wait_ready('shown')
         system.wait_ready('hidden')
-        leaves(tap, page, url)
+        leaves(tap, system, page, url)
         stays(tap, page)
         dark = phone(tap, browser, page, url)
         korean(tap, system, url)
