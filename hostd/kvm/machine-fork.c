@@ -14,7 +14,7 @@
 #define STATE_NAME    "template-state"
 #define POLL_MS       5
 #define MAX_RENEWALS  4
-#define LOAD_MS       30000 /* that taking the state may last, on a busy host */
+#define LOAD_MS       30000 /* that each step may last, on a busy host */
 #define US_PER_MS     1000
 #define CAPABILITY    "x-ignore-shared"
 #define INCOMING_WORD "inmigrate"
@@ -45,30 +45,35 @@ on_running(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, 
     kvm_machine_listen(machine);
 }
 
+static gboolean ask_status(gpointer user_data);
+
 static void
 on_status(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
 {
     struct kvm_machine *machine = user_data;
     const char *status = json_string_value(json_object_get(result, "status"));
 
-    if (machine->record.stage != KVM_STAGE_RUNNING || machine->fork_poll == 0) {
+    if (machine->record.stage != KVM_STAGE_RUNNING) {
         return;
     }
     if (result == NULL) {
         fail(machine, "it does not say how it is", text);
-    } else if (g_strcmp0(status, INCOMING_WORD) != 0) {
-        kvm_machine_drop_source(&machine->fork_poll);
-        kvm_qmp_command(qmp, "cont", NULL, -1, KVM_QMP_COMMAND_MS, on_running, machine);
+    } else if (g_strcmp0(status, INCOMING_WORD) == 0) {
+        machine->fork_poll = g_timeout_add(POLL_MS, ask_status, machine);
+    } else {
+        kvm_qmp_command(qmp, "cont", NULL, -1, LOAD_MS, on_running, machine);
     }
 }
 
+/* One question at a time: a machine that is slow to answer is not asked once more. */
 static gboolean
-poll_status(gpointer user_data)
+ask_status(gpointer user_data)
 {
     struct kvm_machine *machine = user_data;
 
+    machine->fork_poll = 0;
     kvm_qmp_command(machine->qmp, "query-status", NULL, -1, LOAD_MS, on_status, machine);
-    return G_SOURCE_CONTINUE;
+    return G_SOURCE_REMOVE;
 }
 
 static void
@@ -79,7 +84,7 @@ on_incoming(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text,
     if (result == NULL) {
         fail(machine, "it does not take the template's state", text);
     } else if (machine->record.stage == KVM_STAGE_RUNNING) {
-        machine->fork_poll = g_timeout_add(POLL_MS, poll_status, machine);
+        (void)ask_status(machine);
     }
 }
 
@@ -111,23 +116,34 @@ on_capability(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_
         fail(machine, "its template's state does not open", strerror(errno));
         return;
     }
-    kvm_qmp_command(qmp, "getfd", json_pack("{s:s}", "fdname", STATE_NAME), fd, KVM_QMP_COMMAND_MS,
+    kvm_qmp_command(qmp, "getfd", json_pack("{s:s}", "fdname", STATE_NAME), fd, LOAD_MS,
                     on_state_sent, machine);
     vd_fd_clear(&fd);
+}
+
+/* The machine itself says how far it is, so that a lost connection loses nothing else. */
+static void
+on_progress(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+{
+    struct kvm_machine *machine = user_data;
+
+    if (result == NULL) {
+        fail(machine, "it does not say whether it has the template's state", text);
+    } else if (json_object_get(result, "status") != NULL) {
+        (void)ask_status(machine); /* the state is on its way, or in */
+    } else {
+        kvm_qmp_command(
+            qmp, "migrate-set-capabilities",
+            json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", CAPABILITY, "state", 1), -1,
+            LOAD_MS, on_capability, machine);
+    }
 }
 
 void
 kvm_machine_fork(struct kvm_machine *machine)
 {
-    if (machine->forking) {
-        return; /* only the connection is new */
-    }
-    machine->forking = true;
     kvm_machine_arm_boot_deadline(machine);
-    kvm_qmp_command(
-        machine->qmp, "migrate-set-capabilities",
-        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", CAPABILITY, "state", 1), -1,
-        KVM_QMP_COMMAND_MS, on_capability, machine);
+    kvm_qmp_command(machine->qmp, "query-migrate", NULL, -1, LOAD_MS, on_progress, machine);
 }
 
 void
@@ -181,7 +197,6 @@ kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
 void
 kvm_machine_drop_fork(struct kvm_machine *machine)
 {
-    kvm_machine_drop_source(&machine->fork_poll);
     vd_fd_clear(&machine->ram_fd);
     g_free(machine->fork_state);
     g_free(machine->fork_disk);

@@ -78,33 +78,34 @@ on_quit(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result G_GNUC_UNUSED,
     /* Its end is what counts, and that is seen at its process. */
 }
 
+static gboolean ask_saving(gpointer user_data);
+
 static void
 on_saving(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
 {
     struct kvm_machine *machine = user_data;
     const char *status = json_string_value(json_object_get(result, "status"));
 
-    if (machine->freeze.timer == 0) {
-        return;
-    }
     if (result == NULL) {
         fail(machine, "it does not say how the saving of its state goes", text);
     } else if (g_strcmp0(status, "completed") == 0) {
-        kvm_machine_drop_source(&machine->freeze.timer);
         machine->freeze.whole = true;
         kvm_qmp_command(qmp, "quit", NULL, -1, KVM_QMP_COMMAND_MS, on_quit, machine);
     } else if (g_strcmp0(status, "failed") == 0 || g_strcmp0(status, "cancelled") == 0) {
         fail(machine, "its state cannot be saved", status);
+    } else {
+        machine->freeze.timer = g_timeout_add(SAVE_POLL_MS, ask_saving, machine);
     }
 }
 
 static gboolean
-poll_saving(gpointer user_data)
+ask_saving(gpointer user_data)
 {
     struct kvm_machine *machine = user_data;
 
+    machine->freeze.timer = 0;
     kvm_qmp_command(machine->qmp, "query-migrate", NULL, -1, SAVE_MS, on_saving, machine);
-    return G_SOURCE_CONTINUE;
+    return G_SOURCE_REMOVE;
 }
 
 static void
@@ -115,7 +116,7 @@ on_save_begun(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *tex
     if (result == NULL) {
         fail(machine, "its state cannot be saved", text);
     } else {
-        machine->freeze.timer = g_timeout_add(SAVE_POLL_MS, poll_saving, machine);
+        (void)ask_saving(machine);
     }
 }
 
@@ -178,6 +179,7 @@ look(gpointer user_data)
         return G_SOURCE_CONTINUE; /* the monitor comes back, or the machine ends */
     }
     machine->freeze.timer = 0;
+    machine->freeze.stopped = true;
     if (machine->freeze.quiet < QUIET_LOOKS) {
         vd_warning("machine", "%s: its guest does not come to rest, frozen as it is",
                    machine->record.id);
@@ -198,9 +200,31 @@ kvm_machine_freeze(struct kvm_machine *machine, int state_fd, kvm_machine_frozen
     machine->freeze.done = done;
     machine->freeze.user_data = user_data;
     machine->freeze.quiet = 0;
+    machine->freeze.stopped = false;
     machine->freeze.ticks = processor_ticks(machine->record.process.pid);
     machine->freeze.begun_us = vd_monotonic_us();
     machine->freeze.timer = g_timeout_add(LOOK_MS, look, machine);
+}
+
+static gboolean
+on_lost(gpointer user_data)
+{
+    struct kvm_machine *machine = user_data;
+
+    machine->freeze.timer = 0;
+    if (machine->record.stage == KVM_STAGE_RUNNING) { /* of an end its owner hears anyway */
+        fail(machine, "its state cannot be saved", "its monitor was lost meanwhile");
+    }
+    return G_SOURCE_REMOVE;
+}
+
+void
+kvm_machine_lose_freeze(struct kvm_machine *machine)
+{
+    if (machine->freeze.done != NULL && machine->freeze.stopped && !machine->freeze.whole) {
+        kvm_machine_drop_source(&machine->freeze.timer);
+        machine->freeze.timer = g_timeout_add(0, on_lost, machine);
+    }
 }
 
 bool

@@ -62,8 +62,7 @@ struct kvm_machine {
     char *fork_state, *fork_disk; /* paths in the template; NULL: it boots */
     int ram_fd;                   /* -1: memory of its own */
     unsigned renewals;            /* orders to become somebody else that went out */
-    bool forking;                 /* the state is on its way, or in */
-    guint fork_poll;
+    guint fork_poll;              /* lives no longer than qmp */
     struct {
         kvm_machine_frozen_fn done; /* NULL: it is not to be frozen */
         void *user_data;
@@ -72,6 +71,7 @@ struct kvm_machine {
         int64_t begun_us;
         uint64_t ticks; /* processor time at the last look */
         unsigned quiet; /* looks in a row at which it was idle */
+        bool stopped;   /* it was told to; what follows goes over one connection to its monitor */
         bool whole;     /* the state is written; its end is awaited */
     } freeze;
 
@@ -123,7 +123,7 @@ void kvm_machine_hold(struct kvm_machine *machine); /* it has been stopped for w
 
 /* machine-fork.c */
 void
-kvm_machine_fork(struct kvm_machine *machine); /* its monitor answers: have it take the state */
+kvm_machine_fork(struct kvm_machine *machine); /* its monitor answers: bring it on, from anywhere */
 void kvm_machine_renew(struct kvm_machine *machine); /* its agent answers: tell it who it is */
 void kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer);
 void kvm_machine_drop_fork(struct kvm_machine *machine);
@@ -140,6 +140,8 @@ void kvm_machine_fail_motion(struct kvm_machine *machine); /* its monitor is gon
 /* machine-freeze.c */
 bool kvm_machine_freeze_ended(struct kvm_machine *machine); /* true: its end was the freezing's */
 void kvm_machine_drop_freeze(struct kvm_machine *machine);
+void
+kvm_machine_lose_freeze(struct kvm_machine *machine); /* with its monitor, unless it is whole */
 
 /* machine-stop.c */
 void kvm_machine_resume_stop(struct kvm_machine *machine);

@@ -193,9 +193,11 @@ kvm_machine_disconnect(struct kvm_machine *machine)
     kvm_machine_fail_display(machine, "the machine cannot be reached now");
     kvm_machine_drop_source(&machine->retry);
     kvm_machine_drop_source(&machine->health);
+    kvm_machine_drop_source(&machine->fork_poll);
     kvm_qmp_free(machine->qmp);
     machine->qmp = NULL;
     machine->qmp_ready = false;
+    kvm_machine_lose_freeze(machine);
     kvm_machine_fail_motion(machine);
     kvm_machine_drop_account(machine);
     kvm_agent_free(machine->agent);

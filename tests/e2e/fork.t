@@ -138,6 +138,43 @@ def check_killed_while_forking(tap, system):
     tap.equal(system.machines(), live, 'after five kills of hostd every machine is a desktop and every desktop a machine')
 
 
+def stop_while_forking(system):
+    """Stops a machine that holds its template's state; (id, pid), or None when it had it already."""
+    seen = set(records(system))
+    os.kill(records(system)[sorted(ready(system, 'desk'))[0]]['pid'], signal.SIGKILL)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for name in set(records(system)) - seen:
+            record = records(system).get(name, {'ready': True})
+            if record['ready']:
+                return None
+            try:
+                fds = glob.glob(f'/proc/{record["pid"]}/fd/*')
+                if any(os.readlink(fd).endswith('/state') for fd in fds):
+                    os.kill(record['pid'], signal.SIGSTOP)
+                    return name, record['pid']
+            except FileNotFoundError:
+                pass  # closed meanwhile
+    raise AssertionError('no new fork')
+
+
+def check_stalled(tap, system):
+    """A fork whose machine stands still for so long that its monitor is given up is brought on afterwards."""
+    caught = None
+    while caught is None:
+        wait_for(lambda: len(ready(system, 'desk')) == SPARES, 60, 'the spares to be whole')
+        caught = stop_while_forking(system)
+    name, pid = caught
+    hosts = system.pids('vedette-hostd')
+    try:
+        wait_for(lambda: f'{name}: the machine does not answer' in system.log(), 60, 'its monitor to be given up')
+        tap.ok(f'{name}: runs' not in system.log(), 'a fork that stands still does not run')
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: f'{name}: runs' in system.log(), 60, 'the stalled fork')
+    tap.equal(system.pids('vedette-hostd'), hosts, 'it runs as soon as it goes on, and hostd with it')
+
+
 def check_damaged(tap, system):
     """A template that nobody can start from is given up; people get booted desktops meanwhile."""
     for path in glob.glob(f'{system.state}/hostd/templates/*/state'):
@@ -147,8 +184,7 @@ def check_damaged(tap, system):
     for name in before:
         os.kill(records(system)[name]['pid'], signal.SIGKILL)
     wait_for(lambda: 'cannot be forked, its desktops are booted' in system.log(), 60, 'the template to be given up')
-    # A fork that neither runs nor ends holds its place until its time to boot is over.
-    wait_for(lambda: [name for name in ready(system, 'desk') if not records(system)[name]['forked']], 300,
+    wait_for(lambda: [name for name in ready(system, 'desk') if not records(system)[name]['forked']], 120,
              'a booted desktop')
     tap.ok(True, 'a damaged template is given up after two forks, and desktops are booted')
 
@@ -165,6 +201,7 @@ def main():
         check_sealed(tap, system)
         check_restart(tap, system)
         check_killed_while_forking(tap, system)
+        check_stalled(tap, system)
         check_damaged(tap, system)
         system.write_pool('screen', FORKED.replace('Clone=auto', 'Clone=fork\nDisplay=qxl'))
         code, text = system.ctl('verify', check=False)

@@ -8,6 +8,7 @@ ended by its id.
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -49,6 +50,10 @@ Running={spares}
 Disconnected=10min
 OnDisconnectExpire=logoff
 """
+
+
+# Signals that a program gives itself; whoever else kills one here uses another.
+CRASH = re.compile(r'\S+ died of signal (?:4|5|6|7|8|11|31)\b')
 
 
 def wait_for(condition, seconds=60, what='a condition'):
@@ -139,11 +144,17 @@ class System:
         try:
             self.start()
         except BaseException:
-            self.__exit__(None, None, None)
+            self.end()
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
+        crashes = self.end()
+        if kind is None and crashes:
+            raise AssertionError(f'a program crashed meanwhile: {", ".join(sorted(crashes))}')
+
+    def end(self):
+        """Ends everything and returns which programs had crashed."""
         for client in list(self.clients):
             client.end()
         if self.up is not None and self.up.poll() is None:
@@ -155,10 +166,12 @@ class System:
                     os.kill(pid, signal.SIGKILL)
                 self.up.kill()
                 self.up.wait()
+        crashes = set(CRASH.findall(self.log()))
         if os.environ.get('VEDETTE_KEEP'):
             print(f'# kept {self.folder}')
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        return crashes
 
     def start(self):
         """Starts `vedettectl up` and returns when broker, gateway and host are connected."""
