@@ -71,17 +71,28 @@ broker_change_create_for(struct broker *broker, const struct broker_pool *pool,
     return create_desktop(broker, pool, host, pool->revision, owner, ret_id);
 }
 
+/* Puts the new row of a desktop into the store, and only then into the model. */
+static bool
+put_desktop(struct broker *broker, struct broker_desktop *desktop, const struct store_desktop *row)
+{
+    GError *error = NULL;
+
+    if (!store_desktop_put(broker->store, row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    desktop->row = *row;
+    return true;
+}
+
 bool
 broker_change_delete(struct broker *broker, struct broker_desktop *desktop, const char *text)
 {
     struct store_desktop row = desktop->row;
-    GError *error = NULL;
 
     row.gone = true;
-    if (!store_desktop_put(broker->store, &row, &error)) {
-        return broker_store_failed(broker, error);
+    if (!put_desktop(broker, desktop, &row)) {
+        return false;
     }
-    desktop->row = row;
     vd_notice(MODULE, "desktop %s of pool '%s' is to go: %s", row.id, row.pool, text);
     return true;
 }
@@ -91,13 +102,11 @@ static bool
 set_stopped(struct broker *broker, struct broker_desktop *desktop, bool stopped, const char *text)
 {
     struct store_desktop row = desktop->row;
-    GError *error = NULL;
 
     row.stopped = stopped;
-    if (!store_desktop_put(broker->store, &row, &error)) {
-        return broker_store_failed(broker, error);
+    if (!put_desktop(broker, desktop, &row)) {
+        return false;
     }
-    desktop->row = row;
     vd_notice(MODULE, "desktop %s of '%s' is to be %s: %s", row.id, row.owner,
               stopped ? "switched off" : "switched on", text);
     return true;
@@ -108,13 +117,11 @@ static bool
 note_age(struct broker *broker, struct broker_desktop *desktop, int64_t old_ms)
 {
     struct store_desktop row = desktop->row;
-    GError *error = NULL;
 
     row.old_ms = old_ms;
-    if (!store_desktop_put(broker->store, &row, &error)) {
-        return broker_store_failed(broker, error);
+    if (!put_desktop(broker, desktop, &row)) {
+        return false;
     }
-    desktop->row = row;
     vd_info(MODULE, "desktop %s of pool '%s' is %s", row.id, row.pool,
             old_ms != 0 ? "of an old revision now" : "of the revision in force again");
     return true;
