@@ -13,6 +13,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from launch import PAM, REPLY
+from launch import request as launch_request
 from tap import Tap
 
 BUILD = os.environ['VEDETTE_BUILD']
@@ -251,9 +253,9 @@ def hanging_module(tap, stack):
     theirs.close()
     ours.settimeout(20)
     for _ in range(2):
-        ours.send(struct.pack('<IIIiqQ16s', 2, 1, 0, 0, 0, 0, b''))
+        ours.send(launch_request(PAM))
         data, control, _flags, _address = ours.recvmsg(64, 512)
-        error, _reserved, pid, _start = struct.unpack('<iiqQ', data)
+        error, _reserved, pid, _start = struct.unpack(REPLY, data)
         fds = array.array('i')
         for level, kind, body in control:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

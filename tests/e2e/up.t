@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from launch import MACHINE, REPLY, request
 from system import process_children, wait_for
 from tap import Tap
 
@@ -42,9 +43,9 @@ if role == 'hostd':
         fcntl.fcntl(memfd, 1033, 1 | 2 | 4 | 8)
         s = socket.socket(fileno=int(options['--launch-fd']))
         s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        s.sendmsg([struct.pack('<IIIiqQ16s', 2, 2, 5, 0, 0, 0, b'')],
+        s.sendmsg([MACHINE_REQUEST],
                   [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [memfd, 2]))])
-        error, _reserved, pid, _start = struct.unpack('<iiqQ', s.recv(64))
+        error, _reserved, pid, _start = struct.unpack(REPLY, s.recv(64))
         open(machine, 'w').write(f'{error} {pid}')
     open(f"{options['--state']}/host.pem", 'w').write('no certificate')
     json.dump(report, open(f"{options['--state']}/report", 'w'))
@@ -78,7 +79,7 @@ else:
 say('main: ready')
 import signal
 signal.pause()
-'''
+'''.replace('MACHINE_REQUEST', repr(request(MACHINE, slot=5))).replace('REPLY', repr(REPLY))
 
 
 class Up:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 
+from launch import REPLY
 from websocket import take_frames
 
 JSON = 1
@@ -277,7 +278,7 @@ class Launch(threading.Thread):
             if not request:
                 return
             mine, given = socket.socketpair()
-            reply = struct.pack('<iiqQ', 0, 0, 1, 1)
+            reply = struct.pack(REPLY, 0, 0, 1, 1)
             self.ours.sendmsg([reply], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [given.fileno()]))])
             given.close()
             threading.Thread(target=self.converse, args=(mine,), daemon=True).start()
