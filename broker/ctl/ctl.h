@@ -21,6 +21,7 @@ struct ctl {
     const char *script;  /* for image patch, as are the next */
     const char *note;
     int64_t seconds;    /* 0: what vedette-image takes for right */
+    int64_t rev;        /* for image build, too; 0: the next number */
     const char *recipe; /* for image build, as are the next */
     const char *guest;
     const char *cache;

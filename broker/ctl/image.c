@@ -2,6 +2,7 @@
 /* image: hands over to vedette-image, which knows what an image is. */
 #include <errno.h>
 #include <glib.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,13 @@ add(GPtrArray *arguments, const char *option, const char *value)
         g_ptr_array_add(arguments, (char *)option);
         g_ptr_array_add(arguments, (char *)value);
     }
+}
+
+/* For g_free(); NULL leaves it to vedette-image. */
+static char *
+number_or_null(int64_t number)
+{
+    return number > 0 ? g_strdup_printf("%" PRId64, number) : NULL;
 }
 
 /* Where the program is, for g_free(), with the arguments made whole; NULL after telling why not.
@@ -61,13 +69,15 @@ become_patch(const struct ctl *ctl, GPtrArray *arguments, char *reference)
 {
     g_autofree char *cache =
         ctl->cache != NULL ? g_strdup(ctl->cache) : g_build_filename(ctl->state, "cache", NULL);
-    g_autofree char *seconds = ctl->seconds > 0 ? g_strdup_printf("%d", (int)ctl->seconds) : NULL;
+    g_autofree char *rev = number_or_null(ctl->rev);
+    g_autofree char *seconds = number_or_null(ctl->seconds);
 
     g_ptr_array_add(arguments, (char *)"patch");
     g_ptr_array_add(arguments, reference);
     add(arguments, "--script", ctl->script);
     add(arguments, "--note", ctl->note);
     add(arguments, "--seconds", seconds);
+    add(arguments, "--rev", rev);
     add(arguments, "--cache", cache);
     return ctl_become_image(ctl, arguments);
 }
@@ -78,6 +88,7 @@ become_build(const struct ctl *ctl, GPtrArray *arguments, char *name)
 {
     g_autofree char *cache =
         ctl->cache != NULL ? g_strdup(ctl->cache) : g_build_filename(ctl->state, "cache", NULL);
+    g_autofree char *rev = number_or_null(ctl->rev);
     g_autofree char *agent = ctl_program_find(ctl->programs, "vedette-agent", NULL);
     g_autofree char *guest =
         ctl->guest != NULL || agent == NULL ? g_strdup(ctl->guest) : g_path_get_dirname(agent);
@@ -85,6 +96,7 @@ become_build(const struct ctl *ctl, GPtrArray *arguments, char *name)
     g_ptr_array_add(arguments, (char *)"build");
     g_ptr_array_add(arguments, name);
     add(arguments, "--recipe", ctl->recipe);
+    add(arguments, "--rev", rev);
     add(arguments, "--guest", guest);
     add(arguments, "--cache", cache);
     return ctl_become_image(ctl, arguments);
@@ -175,8 +187,9 @@ ctl_verb_image(const struct ctl *ctl, char **words)
         }
         return ctl_become_image(ctl, arguments);
     }
-    return ctl_usage("image list, image build NAME --recipe FILE, image patch NAME[:REVISION] "
-                     "--script FILE, image publish NAME:REVISION [--ask-after DURATION] "
-                     "[--end-after DURATION], image rollout NAME, image rollback NAME, image gc "
-                     "[NAME], image export NAME:REVISION FILE or image import FILE [--name NAME]");
+    return ctl_usage(
+        "image list, image build NAME --recipe FILE, image patch NAME[:REVISION] "
+        "--script FILE [--rev N] [--note TEXT], image publish NAME:REVISION [--ask-after DURATION] "
+        "[--end-after DURATION], image rollout NAME, image rollback NAME, image gc "
+        "[NAME], image export NAME:REVISION FILE or image import FILE [--name NAME]");
 }

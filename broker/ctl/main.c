@@ -28,6 +28,8 @@ static const struct vd_option options[] = {
      "image patch: what it is for"},
     {"seconds", VD_OPTION_INT, offsetof(struct ctl, seconds), "0", 0, 86400, "N",
      "image patch: so long may the script take; 0 is an hour"},
+    {"rev", VD_OPTION_INT, offsetof(struct ctl, rev), "0", 0, 1000000000, "N",
+     "image build, image patch: the number of the new revision; 0 is the next one"},
     {"guest", VD_OPTION_STRING, offsetof(struct ctl, guest), NULL, 0, 0, "DIR",
      "Folder with the guest's programs, for image build."},
     {"cache", VD_OPTION_STRING, offsetof(struct ctl, cache), NULL, 0, 0, "DIR",

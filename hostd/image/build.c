@@ -298,6 +298,10 @@ image_build_run(const struct image_build *build, char **ret_log, GError **error)
     }
     log = make_log_path(build, error);
     draft = log == NULL ? NULL : image_draft_new(build->images, build->name, error);
+    /* Before a long job and not behind it. */
+    if (draft != NULL && build->revision != 0 && !image_draft_ask(draft, build->revision, error)) {
+        g_clear_pointer(&draft, image_draft_free);
+    }
     if (draft != NULL && run_recipe(build, draft, log, error)) {
         manifest = read_recipe_json(draft, error);
     }

@@ -18,6 +18,7 @@ struct image_build {
     const char *images; /* folder of all images */
     const char *guest;  /* folder with the programs that run inside */
     const char *cache;  /* kept between builds; made if need be */
+    guint revision;     /* what it becomes; 0: the next one */
 };
 
 /*

@@ -34,7 +34,9 @@ static const struct vd_option options[] = {
     {"script", VD_OPTION_STRING, offsetof(struct config, script), NULL, 0, 0, "FILE",
      "patch: the shell script that root runs in the booted image"},
     {"note", VD_OPTION_STRING, offsetof(struct config, note), "", 0, 0, "TEXT",
-     "patch: what it is for; becomes part of the description"},
+     "patch: what it is for, one line; the list shows it"},
+    {"rev", VD_OPTION_INT, offsetof(struct config, rev), "0", 0, IMAGE_REVISION_MAX, "N",
+     "build, patch: the number of the new revision, above all that were there; 0 is the next one"},
     {"seconds", VD_OPTION_INT, offsetof(struct config, seconds), "3600", 1, 86400, "N",
      "patch: so long may the script take"},
     {"in-use", VD_OPTION_STRING, offsetof(struct config, in_use), NULL, 0, 0, "DIR",
@@ -82,7 +84,7 @@ usage_error(const char *text)
     return 2;
 }
 
-static char *
+char *
 own_folder(void)
 {
     char *path = g_file_read_link("/proc/self/exe", NULL);
@@ -113,7 +115,7 @@ report_failure(const struct config *config, const char *message, const char *log
     g_free(tail);
 }
 
-static int
+int
 build_image(const struct config *config, const char *name)
 {
     char *guest =
@@ -125,8 +127,12 @@ build_image(const struct config *config, const char *name)
                                           NULL);
     char *recipe = g_canonicalize_filename(config->recipe, NULL);
     char *images = g_canonicalize_filename(config->images, NULL), *log = NULL;
-    struct image_build build = {
-        .name = name, .recipe = recipe, .images = images, .guest = guest, .cache = cache};
+    struct image_build build = {.name = name,
+                                .recipe = recipe,
+                                .images = images,
+                                .guest = guest,
+                                .cache = cache,
+                                .revision = (guint)config->rev};
     gint64 start = vd_monotonic_us();
     GError *error = NULL;
     struct image_manifest *manifest = image_build_run(&build, &log, &error);
@@ -174,67 +180,6 @@ parse_reference(const char *text, char **ret_name, guint *ret_revision)
     *ret_name = g_strndup(text, (gsize)(colon - text));
     *ret_revision = (guint)revision;
     return true;
-}
-
-/* The revision that new desktops are made of, or the newest sound one; 0: there is none. */
-static guint
-revision_in_force(const char *images, const char *name)
-{
-    guint revision = image_store_published(images, name);
-    GPtrArray *entries = revision == 0 ? image_store_list(images, NULL) : NULL;
-
-    for (guint i = 0; entries != NULL && i < entries->len; i++) {
-        const struct image_entry *entry = entries->pdata[i];
-
-        if (strcmp(entry->name, name) == 0 && entry->problem == NULL) {
-            revision = MAX(revision, entry->revision);
-        }
-    }
-    g_clear_pointer(&entries, g_ptr_array_unref);
-    return revision;
-}
-
-/* A build whose recipe is vedette-patch: progress, log, interruption and sealing are a build's. */
-static int
-run_patch(const struct config *config, char **words)
-{
-    struct config build = *config;
-    g_autofree char *name = NULL, *base = NULL, *recipe = NULL, *folder = own_folder();
-    g_autofree char *script =
-        config->script != NULL ? g_canonicalize_filename(config->script, NULL) : NULL;
-    g_autofree char *images = g_canonicalize_filename(config->images, NULL);
-    g_autofree char *seconds = g_strdup_printf("%d", (int)config->seconds);
-    struct image_manifest *manifest;
-    g_autoptr(GError) error = NULL;
-    guint revision = 0;
-
-    if (script == NULL) {
-        return usage_error("--script is missing");
-    }
-    if (!parse_reference(words[0], &name, &revision)) {
-        name = g_strdup(words[0]);
-        revision = image_name_valid(name) ? revision_in_force(images, name) : 0;
-    }
-    base = g_strdup_printf("%s/%s/%u", images, name, revision);
-    manifest = image_name_valid(name) && revision > 0 ? image_manifest_load(base, &error) : NULL;
-    if (manifest == NULL || manifest->kind != IMAGE_DISK || !manifest->agent) {
-        const char *text = manifest != NULL
-                               ? "only an image with a disk and an agent can be patched"
-                           : error != NULL ? error->message
-                                           : "there is no such image; 'image list' shows what is";
-
-        report_failure(config, text, NULL);
-        image_manifest_free(manifest);
-        return 1;
-    }
-    image_manifest_free(manifest);
-    g_setenv("VEDETTE_BASE", base, TRUE);
-    g_setenv("VEDETTE_SCRIPT", script, TRUE);
-    g_setenv("VEDETTE_NOTE", config->note, TRUE);
-    g_setenv("VEDETTE_SECONDS", seconds, TRUE);
-    recipe = g_build_filename(folder, "vedette-patch", NULL);
-    build.recipe = recipe;
-    return run_build(&build, (char *[]){name, NULL});
 }
 
 static int
@@ -331,6 +276,9 @@ entry_json(const struct config *config, const struct image_entry *entry)
     json_object_set_new(object, "size", json_integer((json_int_t)image_manifest_size(m)));
     json_object_set_new(object, "memory_min_mb", json_integer(m->memory_min_mb));
     json_object_set_new(object, "digest", json_string(m->digest));
+    if (m->patched.revision != 0) {
+        json_object_set_new(object, "patched", image_manifest_pack_origin(m));
+    }
     json_object_set_new(
         object, "published",
         json_boolean(image_store_published(config->images, entry->name) == entry->revision));
@@ -351,9 +299,14 @@ print_entry(const struct config *config, const struct image_entry *entry)
         printf("%s:%u  damaged: %s\n", entry->name, entry->revision, entry->problem);
         return;
     }
-    printf("%s:%u  %-6s %6.0f MB  %s  %.19s  %s%s\n", entry->name, entry->revision,
+    printf("%s:%u  %-6s %6.0f MB  %s  %.19s  %s", entry->name, entry->revision,
            m->kind == IMAGE_DISK ? "disk" : "kernel", (double)image_manifest_size(m) / 1e6,
-           m->created, m->digest, m->description, mark);
+           m->created, m->digest, m->description);
+    if (m->patched.revision != 0) {
+        printf("; patched from %u%s%s", m->patched.revision, m->patched.note[0] != '\0' ? ": " : "",
+               m->patched.note);
+    }
+    printf("%s\n", mark);
 }
 
 static int

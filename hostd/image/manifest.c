@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "protocol/base/fd.h"
 
 #define READ_CHUNK   (256u * 1024)
@@ -31,6 +29,18 @@ image_name_valid(const char *name)
         }
     }
     return true;
+}
+
+bool
+image_note_valid(const char *note)
+{
+    if (strlen(note) > IMAGE_NOTE_MAX || !g_utf8_validate(note, -1, NULL)) {
+        return false;
+    }
+    while (*note != '\0' && g_unichar_isprint(g_utf8_get_char(note))) {
+        note = g_utf8_next_char(note);
+    }
+    return *note == '\0';
 }
 
 void
@@ -187,6 +197,47 @@ check_roles(const struct image_manifest *manifest, GError **error)
 }
 
 static bool
+is_digest(const char *text)
+{
+    return g_str_has_prefix(text, DIGEST_START) && is_sha256(text + strlen(DIGEST_START));
+}
+
+static bool
+take_origin(struct image_origin *origin, const json_t *object, GError **error)
+{
+    const char *note = json_string_value(json_object_get(object, "note"));
+    guint64 revision = 0;
+
+    if (object == NULL || json_is_null(object)) {
+        return true;
+    }
+    if (!take_number(object, "revision", 1, IMAGE_REVISION_MAX, &revision, error) ||
+        !take_text(object, "digest", false, origin->digest, sizeof(origin->digest), error) ||
+        !take_text(object, "script", false, origin->script, sizeof(origin->script), error)) {
+        return false;
+    }
+    if (!is_digest(origin->digest) || !is_sha256(origin->script)) {
+        return invalid(error, "what it was patched from has no digests");
+    }
+    if (note == NULL || !image_note_valid(note)) {
+        return invalid(error, "the note about the patch is missing or is no short line");
+    }
+    origin->revision = (guint)revision;
+    g_strlcpy(origin->note, note, sizeof(origin->note));
+    return true;
+}
+
+/* No machine of a user takes scripts from its host, whoever made its image. */
+static bool
+check_cmdline(const char *cmdline, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(cmdline, " ", -1);
+
+    return !g_strv_contains((const char *const *)words, IMAGE_PATCH_WORD) ||
+           invalid(error, "only the patcher may say " IMAGE_PATCH_WORD " to a kernel");
+}
+
+static bool
 take_common(struct image_manifest *manifest, const json_t *root, GError **error)
 {
     char kind[16];
@@ -196,7 +247,9 @@ take_common(struct image_manifest *manifest, const json_t *root, GError **error)
         !take_text(root, "cmdline", true, manifest->cmdline, sizeof(manifest->cmdline), error) ||
         !take_text(root, "description", true, manifest->description, sizeof(manifest->description),
                    error) ||
-        !take_number(root, "memory_min_mb", 1, IMAGE_MEMORY_MB_MAX, &memory, error)) {
+        !take_number(root, "memory_min_mb", 1, IMAGE_MEMORY_MB_MAX, &memory, error) ||
+        !take_origin(&manifest->patched, json_object_get(root, "patched"), error) ||
+        !check_cmdline(manifest->cmdline, error)) {
         return false;
     }
     if (strcmp(kind, "disk") != 0 && strcmp(kind, "kernel") != 0) {
@@ -409,10 +462,21 @@ image_manifest_files_to_json(const struct image_manifest *manifest)
     return copy;
 }
 
+json_t *
+image_manifest_pack_origin(const struct image_manifest *manifest)
+{
+    const struct image_origin *origin = &manifest->patched;
+
+    return origin->revision == 0 ? NULL
+                                 : json_pack("{s:I, s:s, s:s, s:s}", "revision",
+                                             (json_int_t)origin->revision, "digest", origin->digest,
+                                             "script", origin->script, "note", origin->note);
+}
+
 char *
 image_manifest_to_json(const struct image_manifest *manifest)
 {
-    json_t *files = pack_files(manifest);
+    json_t *files = pack_files(manifest), *origin = image_manifest_pack_origin(manifest);
     json_t *root;
     char *text, *copy;
 
@@ -424,6 +488,9 @@ image_manifest_to_json(const struct image_manifest *manifest)
         name_or_null(manifest->kernel), "initrd", name_or_null(manifest->initrd), "cmdline",
         manifest->cmdline, "memory_min_mb", (json_int_t)manifest->memory_min_mb, "agent",
         manifest->agent ? 1 : 0, "files", files, "digest", manifest->digest);
+    if (origin != NULL) {
+        json_object_set_new(root, "patched", origin);
+    }
     text = json_dumps(root, JSON_INDENT(2));
     copy = g_strconcat(text, "\n", NULL);
     free(text);

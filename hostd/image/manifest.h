@@ -11,6 +11,7 @@
  */
 
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 
 #define IMAGE_FORMAT        1
@@ -18,11 +19,13 @@
 #define IMAGE_MANIFEST_MAX  (64u * 1024) /* bytes */
 #define IMAGE_NAME_MAX      64u          /* bytes, of images and of files */
 #define IMAGE_TEXT_MAX      1024u        /* bytes of command line and description */
+#define IMAGE_NOTE_MAX      200u         /* bytes of a note about a patch */
 #define IMAGE_FILES_MAX     16u
 #define IMAGE_FILE_SIZE_MAX ((guint64)1 << 44) /* bytes */
 #define IMAGE_REVISION_MAX  1000000000u
 #define IMAGE_MEMORY_MB_MAX (1024u * 1024)
-#define IMAGE_SHA256_LENGTH 64u /* hexadecimal digits */
+#define IMAGE_SHA256_LENGTH 64u             /* hexadecimal digits */
+#define IMAGE_PATCH_WORD    "vedette.patch" /* see hostd/guest/run.h; no image may say it itself */
 
 #define IMAGE_ERROR (image_error_quark())
 GQuark image_error_quark(void);
@@ -46,6 +49,14 @@ struct image_file {
     char sha256[IMAGE_SHA256_LENGTH + 1];
 };
 
+/* What a revision was before a script ran in it, and which script that was. */
+struct image_origin {
+    guint revision; /* of the same image where it was patched; 0: nobody patched it */
+    char digest[8 + IMAGE_SHA256_LENGTH];
+    char script[IMAGE_SHA256_LENGTH + 1]; /* digest of the script */
+    char note[IMAGE_NOTE_MAX + 1];        /* "" or image_note_valid() */
+};
+
 struct image_manifest {
     char name[IMAGE_NAME_MAX + 1];
     guint revision;   /* from 1 */
@@ -61,11 +72,15 @@ struct image_manifest {
     guint file_count;
     struct image_file files[IMAGE_FILES_MAX]; /* rising by name */
     char digest[8 + IMAGE_SHA256_LENGTH];     /* "sha256:..." */
+    struct image_origin patched;
 };
 
 /* Letters, digits, '.', '_' and '-', starting with a letter or digit, at most IMAGE_NAME_MAX bytes.
  */
 bool image_name_valid(const char *name);
+
+/* UTF-8 of one line, printable, at most IMAGE_NOTE_MAX bytes. */
+bool image_note_valid(const char *note);
 
 /* All return a manifest (image_manifest_free()) or NULL with an error of IMAGE_ERROR. */
 struct image_manifest *image_manifest_parse(const char *text, gsize size, GError **error);
@@ -74,7 +89,7 @@ void image_manifest_free(struct image_manifest *manifest);
 
 /*
  * What a recipe says about its result (recipe.json: kind, cmdline, memory_min_mb, agent,
- * description): a manifest without name, revision, files and digest.
+ * description, patched): a manifest without name, revision, files and digest.
  */
 struct image_manifest *image_manifest_from_recipe(const char *text, gsize size, GError **error);
 
@@ -89,6 +104,9 @@ void image_manifest_seal(struct image_manifest *manifest);
 /* The list of files alone, as it stands within a manifest and elsewhere; text is borrowed. */
 bool image_manifest_parse_files(struct image_manifest *manifest, const char *text, GError **error);
 char *image_manifest_files_to_json(const struct image_manifest *manifest); /* g_free() */
+
+/* Where a patched one is from, as in its manifest, for json_decref(); NULL for another one. */
+json_t *image_manifest_pack_origin(const struct image_manifest *manifest);
 
 /* The JSON text, free with g_free(). */
 char *image_manifest_to_json(const struct image_manifest *manifest);

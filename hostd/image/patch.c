@@ -120,12 +120,12 @@ write_recipe_json(const struct patch *patch, GError **error)
 {
     const struct image_manifest *manifest = patch->manifest;
     g_autofree char *path = g_build_filename(patch->out, "recipe.json", NULL);
-    g_autofree char *description =
-        g_strdup_printf("%.600s; %u patched: %.200s", manifest->description, manifest->revision,
-                        patch->note[0] != '\0' ? patch->note : "no note");
-    json_t *json = json_pack("{s:s, s:s, s:i, s:b, s:s}", "kind", "disk", "cmdline",
-                             manifest->cmdline, "memory_min_mb", (int)manifest->memory_min_mb,
-                             "agent", (int)manifest->agent, "description", description);
+    g_autofree char *script = g_compute_checksum_for_string(G_CHECKSUM_SHA256, patch->script, -1);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:i, s:b, s:s, s:{s:i, s:s, s:s, s:s}}", "kind", "disk", "cmdline",
+        manifest->cmdline, "memory_min_mb", (int)manifest->memory_min_mb, "agent",
+        (int)manifest->agent, "description", manifest->description, "patched", "revision",
+        (int)manifest->revision, "digest", manifest->digest, "script", script, "note", patch->note);
     char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
     bool good = text != NULL && g_file_set_contents(path, text, -1, error);
 

@@ -15,20 +15,20 @@
 
 #include "protocol/base/fd.h"
 
-#define DRAFT_START ".building-"
-#define LOCK_FILE   ".revision" /* holds the last number; locked while drafts come and go */
+#define DRAFT_START    ".building-"
+#define LOCK_FILE      ".revision" /* holds the last number; locked while drafts come and go */
+#define PUBLISHED_FILE "published"
+#define PUBLISHED_MAX  32u /* bytes */
 
 struct image_draft {
     char *name;
     char *folder; /* IMAGES/NAME */
     char *path;   /* the draft's own folder */
     char *out, *work;
-    int lock; /* on path, for as long as the draft lives */
+    int lock;    /* on path, for as long as the draft lives */
+    guint asked; /* the number that it is to have, 0: the next */
     bool published;
 };
-
-#define PUBLISHED_FILE "published"
-#define PUBLISHED_MAX  32u /* bytes */
 
 static const char *const known_files[] = {"disk.qcow2", "initrd.img", "vmlinuz"}; /* rising */
 
@@ -347,16 +347,44 @@ write_manifest(struct image_draft *draft, const struct image_manifest *manifest,
     return ok;
 }
 
+/* The number that the draft would get now, or 0 with an error. */
+static guint
+choose_number(const struct image_draft *draft, int lock, GError **error)
+{
+    guint next = highest_revision(draft->folder, lock) + 1;
+
+    if (draft->asked != 0 && draft->asked < next) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_INVALID,
+                    "numbers rise and are given once: %s:%u cannot be had, %u and above can",
+                    draft->name, draft->asked, next);
+        return 0;
+    }
+    return MAX(draft->asked, next);
+}
+
+bool
+image_draft_ask(struct image_draft *draft, guint revision, GError **error)
+{
+    int lock = lock_folder(draft->folder, error);
+    bool ok;
+
+    draft->asked = revision;
+    ok = lock != -1 && choose_number(draft, lock, error) != 0;
+    vd_fd_clear(&lock);
+    return ok;
+}
+
 static bool
 give_number(struct image_draft *draft, struct image_manifest *manifest, int lock, GError **error)
 {
     char *number, *target;
     bool ok;
 
-    manifest->revision = highest_revision(draft->folder, lock) + 1;
+    manifest->revision = choose_number(draft, lock, error);
     number = g_strdup_printf("%u", manifest->revision);
     target = g_build_filename(draft->folder, number, NULL);
-    ok = write_manifest(draft, manifest, error) && settle(draft->out, NULL, 0755, error);
+    ok = manifest->revision != 0 && write_manifest(draft, manifest, error) &&
+         settle(draft->out, NULL, 0755, error);
     /* The number is noted first: a crash in between wastes it and does not give it out twice. */
     if (ok && (pwrite(lock, number, strlen(number), 0) != (ssize_t)strlen(number) ||
                fsync(lock) != 0 || rename(draft->out, target) != 0)) {

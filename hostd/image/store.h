@@ -31,6 +31,9 @@ const char *image_store_file(guint role);
  */
 bool image_store_sweep(const char *images, const char *name);
 
+/* Has the draft become that revision; false when a number that high was given out already. */
+bool image_draft_ask(struct image_draft *draft, guint revision, GError **error);
+
 const char *image_draft_out(const struct image_draft *draft);  /* what will be the revision */
 const char *image_draft_work(const struct image_draft *draft); /* scratch */
 

@@ -57,7 +57,7 @@ def main():
     tap = Tap()
     shop = Shop()
     try:
-        code, said, errors = shop.patch('note patched at noon', 'tiny-disk', '--note', 'security update')
+        code, said, errors = shop.patch('note patched at noon', 'tiny-disk', '--note', '6월 보안 갱신')
         if code != 0:
             tap.note(errors[-2000:])
         tap.ok(code == 0 and said['revision'] == 2, 'a script makes the next revision')
@@ -66,8 +66,8 @@ def main():
                'the new one has what the script did, the old one is as it was')
         done = subprocess.run([IMAGE, 'list', '--verify', '--images', shop.images, '--json'], capture_output=True, text=True,
                               check=True)
-        found = [i['description'] for i in json.loads(done.stdout)['images'] if i['name'] == 'tiny-disk' and i['revision'] == 2]
-        tap.ok(found and found[0].endswith('1 patched: security update'), f'the list says where it is from: {found}')
+        found = [i['patched'] for i in json.loads(done.stdout)['images'] if i['name'] == 'tiny-disk' and i['revision'] == 2]
+        tap.ok([(f['revision'], f['note']) for f in found] == [(1, '6월 보안 갱신')], f'the list says where it is from: {found}')
         code, said, errors = shop.patch('note and once more')
         tap.ok(code == 0 and said['revision'] == 3 and shop.holds(3, 'patched at noon'), 'the newest one is patched next')
 
