@@ -227,6 +227,9 @@ serve(void)
     if (access(SIGN_IN, X_OK) == 0) {
         guest_port_offer_accounts(port);
     }
+    if (run_is_allowed()) {
+        guest_port_offer_scripts(port);
+    }
     for (;;) {
         struct pollfd fds[3] = {{.fd = guest_port_fd(port), .events = POLLIN},
                                 {.fd = watch, .events = POLLIN},

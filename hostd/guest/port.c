@@ -18,7 +18,7 @@ struct guest_port {
     void *data;
     int fd;         /* -1 until the device appeared */
     bool connected; /* the host end is there */
-    bool ready, accounts;
+    bool ready, accounts, scripts;
     bool skipping; /* inside a line that is too long */
     size_t used;
     char line[GUEST_PORT_LINE_MAX];
@@ -119,6 +119,12 @@ void
 guest_port_offer_accounts(struct guest_port *port)
 {
     port->accounts = true;
+}
+
+void
+guest_port_offer_scripts(struct guest_port *port)
+{
+    port->scripts = true;
 }
 
 static void
@@ -302,8 +308,12 @@ note_connection(struct guest_port *port, bool connected)
     port->used = 0;
     port->skipping = false;
     if (connected) {
+        char hello[256];
+
         /* It can become another machine, and write out what the machine holds. */
-        (void)send_line(port, port->accounts ? HELLO ",\"accounts\":true}\n" : HELLO "}\n");
+        snprintf(hello, sizeof(hello), HELLO "%s%s}\n", port->accounts ? ",\"accounts\":true" : "",
+                 port->scripts ? ",\"scripts\":true" : "");
+        (void)send_line(port, hello);
         if (port->ready) {
             say_ready(port);
         }

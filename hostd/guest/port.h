@@ -50,6 +50,9 @@ bool guest_port_try(struct guest_port *port, const char *line);
 /* Makes the hello that follows say that users can be signed in (signin.h). */
 void guest_port_offer_accounts(struct guest_port *port);
 
+/* Makes it say that a script can be run (run.h). */
+void guest_port_offer_scripts(struct guest_port *port);
+
 /* Says ready, now and to every host end that comes later. */
 void guest_port_ready(struct guest_port *port);
 

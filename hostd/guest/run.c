@@ -17,6 +17,8 @@ extern char **environ;
 
 static struct {
     int script;                        /* descriptor, while it is written; -1 */
+    size_t bytes;                      /* of it so far */
+    bool lost;                         /* a piece of it */
     int output;                        /* of what runs, not blocking; -1 */
     char pending[GUEST_PORT_LINE_MAX]; /* a line that the host has not taken yet, "": none */
 } run = {.script = -1, .output = -1};
@@ -45,6 +47,31 @@ run_is_allowed(void)
     return run_is_allowed_by(text);
 }
 
+bool
+run_parse_size(const char *line, size_t size, size_t *ret_bytes)
+{
+    char text[16];
+    size_t bytes = 0;
+
+    if (!guest_port_parse_member(line, size, "size", text, sizeof(text))) {
+        return false;
+    }
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c < '0' || *c > '9' || bytes > RUN_MAX_SCRIPT) {
+            return false;
+        }
+        bytes = 10 * bytes + (size_t)(*c - '0');
+    }
+    *ret_bytes = bytes;
+    return bytes <= RUN_MAX_SCRIPT;
+}
+
+void
+run_answer(const char *status, char answer[GUEST_PORT_LINE_MAX])
+{
+    snprintf(answer, GUEST_PORT_LINE_MAX, "{\"type\":\"ran\",\"status\":\"%s\"}\n", status);
+}
+
 static void
 add_piece(const char *line, size_t size)
 {
@@ -52,11 +79,32 @@ add_piece(const char *line, size_t size)
 
     if (run.script < 0) {
         run.script = open(SCRIPT, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+        run.bytes = 0;
+        run.lost = false;
     }
     if (run.script < 0 || !guest_port_parse_text(line, size, text) ||
+        run.bytes + strlen(text) > RUN_MAX_SCRIPT ||
         write(run.script, text, strlen(text)) != (ssize_t)strlen(text)) {
         fprintf(stderr, "vedette-agent: a piece of the script is lost: %s\n", strerror(errno));
+        run.lost = true;
+    } else {
+        run.bytes += strlen(text);
     }
+}
+
+/* Half a script is none: what it would have undone stays done. */
+static bool
+is_whole(const char *line, size_t size)
+{
+    size_t bytes;
+    bool whole =
+        run.script >= 0 && !run.lost && run_parse_size(line, size, &bytes) && bytes == run.bytes;
+
+    if (run.script >= 0) {
+        close(run.script);
+        run.script = -1;
+    }
+    return whole;
 }
 
 /* A shell around it keeps the status: an agent that ignores its children is not told. */
@@ -70,10 +118,6 @@ begin(void)
     int ends[2];
     pid_t pid;
 
-    if (run.script >= 0) {
-        close(run.script);
-        run.script = -1;
-    }
     (void)unlink(STATUS);
     if (run.output >= 0 || pipe2(ends, O_CLOEXEC) != 0) {
         return;
@@ -92,12 +136,18 @@ begin(void)
 void
 run_take(const char *type, const char *line, size_t size)
 {
-    if (!run_is_allowed()) {
-        fprintf(stderr, "vedette-agent: this machine takes no scripts\n");
-    } else if (strcmp(type, "script") == 0) {
+    bool allowed = run_is_allowed(), piece = strcmp(type, "script") == 0;
+
+    if (allowed && piece) {
         add_piece(line, size);
-    } else {
-        begin();
+    } else if (!piece && !allowed) {
+        run_answer(RUN_REFUSED, run.pending);
+    } else if (!piece && run.output < 0) {
+        if (is_whole(line, size)) {
+            begin();
+        } else {
+            run_answer(RUN_LOST, run.pending);
+        }
     }
 }
 
@@ -117,6 +167,7 @@ static void
 end(void)
 {
     FILE *file = fopen(STATUS, "re");
+    char text[16];
     int status = -1;
 
     if (file != NULL) {
@@ -127,7 +178,8 @@ end(void)
     }
     close(run.output);
     run.output = -1;
-    snprintf(run.pending, sizeof(run.pending), "{\"type\":\"ran\",\"status\":\"%d\"}\n", status);
+    snprintf(text, sizeof(text), "%d", status);
+    run_answer(text, run.pending);
 }
 
 /* The next bytes of the output as a line, or its end; false when there is nothing yet. */

@@ -16,7 +16,19 @@
 bool run_is_allowed(void);
 bool run_is_allowed_by(const char *arguments); /* the same, of these arguments */
 
-/* Messages "script" (a piece of it) and "run" (that was all: begin). docs/PROTOCOL.md. */
+/* How many bytes the script of a message "run" has; false when that does not say. */
+#define RUN_MAX_SCRIPT (256u * 1024u)
+bool run_parse_size(const char *line, size_t size, size_t *ret_bytes);
+
+/* The end of a script as a line: its exit status as a number, or one of these. */
+#define RUN_REFUSED "refused" /* this machine takes none */
+#define RUN_LOST    "lost"    /* not all of it has come: nothing was run */
+void run_answer(const char *status, char answer[GUEST_PORT_LINE_MAX]);
+
+/*
+ * Messages "script" (a piece of it) and "run" (that was all: begin). docs/PROTOCOL.md. The answer
+ * is run_step()'s to give.
+ */
 void run_take(const char *type, const char *line, size_t size);
 
 /* The descriptor to poll for reading while a script runs and its output is taken, else -1. */

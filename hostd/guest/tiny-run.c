@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/reboot.h>
 
 #include "hostd/guest/run.h"
 
@@ -12,6 +13,7 @@
 #define RETRY_MS    5
 
 static char script[GUEST_PORT_TEXT_MAX];
+static size_t script_bytes; /* of all of its pieces, of which the last is kept */
 
 static void
 say_output(struct guest_port *port, const char *text)
@@ -51,9 +53,13 @@ follow(struct guest_port *port, struct scene *scene)
         say_output(port, "noted\n");
     } else if (strncmp(script, "fail", 4) == 0) {
         say_output(port, "there is no package of that name\n");
+        say_output(port, "\x1b[2J\xc2\x9b"
+                         "2J\xff 갱신\ttwo\r\n@progress 99 not so");
         return 3;
     } else if (strncmp(script, "flood", 5) == 0) {
         flood(port);
+    } else if (strncmp(script, "crash", 5) == 0) {
+        reboot(RB_POWER_OFF);
     }
     return 0;
 }
@@ -62,15 +68,26 @@ void
 tiny_run_take(struct guest_port *port, struct scene *scene, const char *type, const char *line,
               size_t size)
 {
-    char answer[64];
+    char answer[GUEST_PORT_LINE_MAX], status[16];
+    bool allowed = run_is_allowed();
+    size_t bytes;
 
-    if (!run_is_allowed()) {
-        fprintf(stderr, "vedette-tiny: this machine takes no scripts\n");
-    } else if (strcmp(type, "script") == 0) {
-        (void)guest_port_parse_text(line, size, script); /* what does not fit does nothing */
-    } else if (strncmp(script, "hang", 4) != 0) {
-        snprintf(answer, sizeof(answer), "{\"type\":\"ran\",\"status\":\"%d\"}\n",
-                 follow(port, scene));
-        guest_port_say(port, answer);
+    if (strcmp(type, "script") == 0) {
+        if (allowed && guest_port_parse_text(line, size, script)) {
+            script_bytes += strlen(script);
+        }
+        return;
     }
+    if (!allowed) {
+        run_answer(RUN_REFUSED, answer);
+    } else if (!run_parse_size(line, size, &bytes) || bytes != script_bytes) {
+        run_answer(RUN_LOST, answer);
+    } else if (strncmp(script, "hang", 4) == 0) {
+        return;
+    } else {
+        snprintf(status, sizeof(status), "%d", follow(port, scene));
+        run_answer(status, answer);
+    }
+    script_bytes = 0;
+    guest_port_say(port, answer);
 }

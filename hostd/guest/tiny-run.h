@@ -4,8 +4,8 @@
 
 /*
  * tiny-run: the test guest's idea of a script, as it has no shell. One word says what happens:
- * "note TEXT" writes the text down, "fail" and "hang" do that, "flood" says more than anybody
- * reads.
+ * "note TEXT" writes the text down, "fail", "hang" and "crash" do that, and "flood" says more than
+ * anybody reads. What "fail" says would move a terminal.
  */
 
 #include "hostd/guest/port.h"

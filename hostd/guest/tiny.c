@@ -25,6 +25,7 @@
 #include "hostd/guest/identity.h"
 #include "hostd/guest/modules.h"
 #include "hostd/guest/port.h"
+#include "hostd/guest/run.h"
 #include "hostd/guest/signin.h"
 #include "hostd/guest/tiny-input.h"
 #include "hostd/guest/tiny-note.h"
@@ -295,6 +296,9 @@ main(void)
     if (guest.port == NULL || guest.uevents < 0) {
         complain("start", guest.uevents < 0 ? guest.uevents : ENOMEM);
         power_off();
+    }
+    if (run_is_allowed()) {
+        guest_port_offer_scripts(guest.port);
     }
     if (getrandom(&guest.scene.id, sizeof(guest.scene.id), 0) != sizeof(guest.scene.id)) {
         complain("getrandom", errno);

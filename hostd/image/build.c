@@ -59,6 +59,11 @@ take_line(struct run *run)
         progress_show(run->progress, percent, text);
         return;
     }
+    text = progress_parse_said(run->line->str);
+    if (text != NULL) {
+        progress_say(run->progress, text);
+        g_string_erase(run->line, 0, text - run->line->str);
+    }
     g_string_append_c(run->line, '\n');
     (void)vd_fd_write_all(run->log, run->line->str,
                           run->line->len); /* a full disk fails the build itself */

@@ -6,8 +6,9 @@
  * build: runs a recipe in a draft and publishes what it made.
  *
  * The recipe is a program that gets its folders in the environment (recipes/lib.sh says which) and
- * prints "@progress PERCENT TEXT" lines. All else that it prints goes to a log, which is kept when
- * it fails. It dies with this process, and with a signal that ends this process.
+ * prints "@progress PERCENT TEXT" lines, and "@say TEXT" for whoever watches. What else it prints
+ * goes to a log, which is kept when it fails. It dies with this process, and with a signal that
+ * ends this process.
  */
 
 #include "hostd/image/manifest.h"

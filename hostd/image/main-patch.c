@@ -82,5 +82,6 @@ run_patch(const struct config *config, char **words)
     g_setenv("VEDETTE_SECONDS", seconds, TRUE);
     recipe = g_build_filename(folder, "vedette-patch", NULL);
     build.recipe = recipe;
+    build.log_lines = 1; /* all but why it failed was shown */
     return build_image(&build, name);
 }

@@ -97,7 +97,7 @@ own_folder(void)
 void
 report_failure(const struct config *config, const char *message, const char *log)
 {
-    char *tail = log == NULL ? NULL : image_log_tail(log, LOG_LINES);
+    char *tail = log == NULL ? NULL : image_log_tail(log, config->log_lines);
 
     if (tail != NULL && *tail != '\0') {
         fprintf(stderr, "%s\n", tail);
@@ -367,7 +367,7 @@ static const struct verb {
 int
 main(int argc, char **argv)
 {
-    struct config config = {0};
+    struct config config = {.log_lines = LOG_LINES};
     int left;
 
     vd_log_init("vedette-image");

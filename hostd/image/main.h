@@ -15,6 +15,7 @@ struct config {
     const char *in_use;        /* folder of a host's state */
     const char *script, *note; /* of a patch */
     int64_t seconds;
+    guint log_lines;         /* of a failed build that are shown */
     int64_t rev;             /* the number of a new revision; 0: the next */
     const char *name;        /* of the image that an import becomes */
     const char *user, *pool; /* that an import of a desktop is for */

@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gio/gio.h>
 
 #include "hostd/image/patchmachine.h"
+#include "hostd/image/qcow2.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
@@ -32,6 +34,7 @@ struct patch {
     char *script;
     unsigned seconds;
     struct image_manifest *manifest;
+    enum kvm_accel accel;
 };
 
 static void
@@ -41,11 +44,11 @@ progress(int percent, const char *text)
     fflush(stdout);
 }
 
-/* Into the log, and beside the bar. */
+/* Into the log, and above the bar. */
 static void
 tell(const char *line)
 {
-    printf("%s\n@progress %d Running the script: %.60s\n", line, PROGRESS_RUN, line);
+    printf("@say %s\n", line);
     fflush(stdout);
 }
 
@@ -87,19 +90,32 @@ run_script(const struct patch *patch, const char *overlay, GError **error)
                                        .base = patch->base,
                                        .manifest = patch->manifest,
                                        .overlay = overlay,
-                                       .takes_scripts = true};
+                                       .takes_scripts = true,
+                                       .accel = patch->accel};
     struct patchmachine *machine = patchmachine_new(&order, error);
     bool good;
 
     good = machine != NULL && patchmachine_wait_ready(machine, BOOT_SECONDS, error);
+    if (good && !patchmachine_takes_scripts(machine)) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_RECIPE,
+                            "the agent in this image is older than scripts: build the image anew, "
+                            "then it can be patched");
+        good = false;
+    }
     if (good) {
         progress(PROGRESS_RUN, "Running the script");
         good = patchmachine_run(machine, patch->script, patch->seconds, tell, error);
+        if (!good) {
+            g_prefix_error(error, "the script, which may take %u s (--seconds): ", patch->seconds);
+        }
     }
     if (good) {
         progress(65, "Removing what must not be the same twice");
         good = patchmachine_run(machine, SEAL, BOOT_SECONDS, tell, error) &&
                patchmachine_switch_off(machine, OFF_SECONDS, error);
+        if (!good) {
+            g_prefix_error(error, "/usr/lib/vedette/seal of the image, and its end: ");
+        }
     }
     patchmachine_free(machine);
     return good;
@@ -139,13 +155,48 @@ static bool
 try_it(const struct patch *patch, GError **error)
 {
     g_autofree char *trial = g_build_filename(patch->work, TRIAL, NULL);
-    struct patchmachine_order order = {
-        .folder = patch->work, .base = patch->out, .manifest = patch->manifest, .overlay = trial};
+    struct patchmachine_order order = {.folder = patch->work,
+                                       .base = patch->out,
+                                       .manifest = patch->manifest,
+                                       .overlay = trial,
+                                       .accel = patch->accel};
     struct patchmachine *machine =
         make_overlay(patch->out, trial, error) ? patchmachine_new(&order, error) : NULL;
     bool good = machine != NULL && patchmachine_wait_ready(machine, BOOT_SECONDS, error);
 
     patchmachine_free(machine);
+    return good;
+}
+
+/*
+ * Whether the overlay is still one, of the base and of nothing else. The machine could write to it,
+ * and qemu-img, which may read every file here, would follow what it says.
+ */
+static bool
+is_sound(const char *overlay, const char *folder, GError **error)
+{
+    g_autofree char *base = g_build_filename(folder, DISK, NULL);
+    char name[IMAGE_BACKING_MAX + 1] = "";
+    guint8 head[20];
+    guint64 at;
+    guint32 size;
+    int fd = open(overlay, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool good = fd >= 0 && image_qcow2_check_file(fd, true, NULL, error) &&
+                pread(fd, head, sizeof(head), 0) == sizeof(head);
+
+    if (good) {
+        memcpy(&at, head + 8, sizeof(at));
+        memcpy(&size, head + 16, sizeof(size));
+        size = GUINT32_FROM_BE(size);
+        good = size == strlen(base) && size < sizeof(name) &&
+               pread(fd, name, size, (off_t)GUINT64_FROM_BE(at)) == (ssize_t)size &&
+               strcmp(name, base) == 0;
+    }
+    if (!good && *error == NULL) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_REFUSED,
+                            "the machine's disk does not stand on the image any more");
+    }
+    vd_fd_clear(&fd);
     return good;
 }
 
@@ -156,7 +207,8 @@ make(const struct patch *patch, GError **error)
     g_autofree char *disk = g_build_filename(patch->out, DISK, NULL);
 
     progress(2, "Booting the image");
-    if (!make_overlay(patch->base, overlay, error) || !run_script(patch, overlay, error)) {
+    if (!make_overlay(patch->base, overlay, error) || !run_script(patch, overlay, error) ||
+        !is_sound(overlay, patch->base, error)) {
         return false;
     }
     progress(70, "Writing the disk");
@@ -194,11 +246,14 @@ main(void)
 
     vd_log_init("vedette-patch");
     result = vd_file_read(setting("VEDETTE_SCRIPT"), PATCHMACHINE_MAX_SCRIPT, &patch.script, &size);
-    if (result < 0 || strlen(patch.script) != size || !g_utf8_validate(patch.script, -1, NULL)) {
-        vd_error("patch", "the script cannot be read, is longer than %u bytes, or is no text",
+    if (result < 0 || size == 0 || strlen(patch.script) != size ||
+        !g_utf8_validate(patch.script, -1, NULL)) {
+        vd_error("patch",
+                 "the script cannot be read, is empty, is longer than %u bytes, or is no text",
                  PATCHMACHINE_MAX_SCRIPT);
         return 1;
     }
+    patch.accel = patchmachine_accel();
     patch.manifest = image_manifest_load(patch.base, &error);
     good = patch.manifest != NULL && make(&patch, &error);
     if (!good) {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostd/image/patchline.h"
 #include "hostd/kvm/socket.h"
 #include "hostd/kvm/spec.h"
 #include "protocol/base/clock.h"
@@ -21,25 +21,25 @@
 #include "protocol/base/secret.h"
 
 #define ENGINE       "qemu-system-x86_64"
+#define KVM_DEVICE   "/dev/kvm"
 #define NOBODY       65534
 #define FIRST_FD     3
 #define HIGH_FD      64 /* above all that the child needs */
 #define MAX_FDS      8
-#define MAX_LINE     4096u /* of the guest's agent */
 #define PIECE        1024u
 #define TRY_MS       100
 #define END_MS       20
 #define MEMORY_MB    1024u
-#define TAKES_SCRIPT " vedette.patch"
+#define TAKES_SCRIPT " " IMAGE_PATCH_WORD
 
 struct patchmachine {
     int folder;
     pid_t pid; /* 0: it has ended */
     int line;  /* to the agent, -1 before it is there */
-    char input[MAX_LINE];
-    size_t used;
-    bool skipping;
-    GString *output; /* of a script, an unfinished line */
+    struct patchline input;
+    struct patchline_message message; /* the last one */
+    bool takes_scripts;               /* its agent said so */
+    GString *output;                  /* of a script, an unfinished line */
     size_t output_bytes;
 };
 
@@ -99,10 +99,29 @@ open_files(const struct patchmachine *machine, const struct patchmachine_order *
     spec->middle_fd = spec->ram_fd = spec->net_fd = -1;
 }
 
+/* The group that may open /dev/kvm; 0: none but root's. */
+static gid_t
+kvm_group(void)
+{
+    struct stat info;
+
+    return stat(KVM_DEVICE, &info) == 0 ? info.st_gid : 0;
+}
+
+enum kvm_accel
+patchmachine_accel(void)
+{
+    struct kvm_probe probe;
+
+    kvm_probe_run(KVM_DEVICE, &probe);
+    return geteuid() != 0 || kvm_group() != 0 ? probe.kind : KVM_ACCEL_TCG;
+}
+
 /* Under nobody's account: what an image does is foreign, whoever builds on it. */
 static void
-become(const struct files *files, int log, char **arguments)
+become(const struct files *files, int log, char **arguments, bool kvm, pid_t parent)
 {
+    gid_t group = kvm ? kvm_group() : 0;
     int high[MAX_FDS];
     int null = open("/dev/null", O_RDONLY);
 
@@ -116,10 +135,15 @@ become(const struct files *files, int log, char **arguments)
         (void)dup2(high[i], FIRST_FD + i);
         close(high[i]);
     }
-    if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)) {
+    if (geteuid() == 0 &&
+        (setgroups(group != 0, &group) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)) {
         _exit(126);
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* A change of user clears the first, and the parent may have been killed by then. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        _exit(126);
+    }
     execvp(arguments[0], arguments);
     _exit(127);
 }
@@ -133,7 +157,7 @@ start(struct patchmachine *machine, const struct patchmachine_order *order, GErr
     struct kvm_spec spec = {.name = "patch",
                             .epoch = 1,
                             .uuid = uuid,
-                            .accel = KVM_ACCEL_TCG,
+                            .accel = order->accel,
                             .cpu = 2,
                             .memory_mb = MAX(order->manifest->memory_min_mb, MEMORY_MB),
                             .width = 1280,
@@ -144,6 +168,7 @@ start(struct patchmachine *machine, const struct patchmachine_order *order, GErr
     g_auto(GStrv) arguments = NULL;
     int log =
         openat(machine->folder, "machine.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    pid_t parent = getpid();
     bool good;
 
     open_files(machine, order, &files, &spec);
@@ -157,7 +182,7 @@ start(struct patchmachine *machine, const struct patchmachine_order *order, GErr
         g_ptr_array_add(argv, NULL);
         machine->pid = fork();
         if (machine->pid == 0) {
-            become(&files, log, (char **)argv->pdata);
+            become(&files, log, (char **)argv->pdata, order->accel == KVM_ACCEL_KVM, parent);
         }
         good = machine->pid > 0 || fail(error, "cannot start %s: %s", ENGINE, g_strerror(errno));
     }
@@ -232,34 +257,12 @@ say(struct patchmachine *machine, const char *text)
     return true;
 }
 
-/* The next message of the agent, foreign, for json_decref(); NULL when none has come yet. */
-static json_t *
-take_message(struct patchmachine *machine)
-{
-    char *end = memchr(machine->input, '\n', machine->used);
-    json_t *message;
-    size_t size;
-
-    if (end == NULL) {
-        if (machine->used == sizeof(machine->input)) {
-            machine->used = 0; /* a line that is too long is none */
-            machine->skipping = true;
-        }
-        return NULL;
-    }
-    size = (size_t)(end - machine->input);
-    message = machine->skipping ? NULL : json_loadb(machine->input, size, 0, NULL);
-    machine->skipping = false;
-    machine->used -= size + 1;
-    memmove(machine->input, end + 1, machine->used);
-    return message != NULL ? message : json_object();
-}
-
 /* Connects where need be, and reads what there is within a moment. */
 static void
 listen_a_moment(struct patchmachine *machine)
 {
     struct pollfd ready = {.fd = machine->line, .events = POLLIN};
+    struct patchline *input = &machine->input;
     ssize_t n;
 
     if (machine->line < 0) {
@@ -269,54 +272,41 @@ listen_a_moment(struct patchmachine *machine)
         return;
     }
     if (poll(&ready, 1, TRY_MS) > 0) {
-        n = recv(machine->line, machine->input + machine->used,
-                 sizeof(machine->input) - machine->used, MSG_DONTWAIT);
-        machine->used += n > 0 ? (size_t)n : 0;
+        n = recv(machine->line, input->input + input->used, sizeof(input->input) - input->used,
+                 MSG_DONTWAIT);
+        input->used += n > 0 ? (size_t)n : 0;
         if (n == 0) {
             vd_fd_clear(&machine->line);
-            machine->used = 0;
+            input->used = 0;
         }
     }
 }
 
-/* The next message, waited for until then; NULL and *error when none comes. */
-static json_t *
+/* The next message, waited for until then; false and *error when none comes. */
+static bool
 next_message(struct patchmachine *machine, int64_t until_us, GError **error)
 {
-    json_t *message = take_message(machine);
-
-    while (message == NULL) {
+    while (!patchline_next(&machine->input, &machine->message)) {
         if (!is_alive(machine)) {
-            fail(error, "the machine ended by itself");
-            return NULL;
+            return fail(error, "the machine ended by itself");
         }
         if (vd_monotonic_us() > until_us) {
-            fail(error, "the guest took too long");
-            return NULL;
+            return fail(error, "the guest took too long");
         }
         listen_a_moment(machine);
-        message = take_message(machine);
     }
-    return message;
-}
-
-static bool
-is_type(const json_t *message, const char *type)
-{
-    return g_strcmp0(json_string_value(json_object_get(message, "type")), type) == 0;
+    return true;
 }
 
 bool
 patchmachine_wait_ready(struct patchmachine *machine, unsigned seconds, GError **error)
 {
     int64_t until_us = vd_monotonic_us() + (int64_t)seconds * G_USEC_PER_SEC;
-    json_t *message;
 
-    while ((message = next_message(machine, until_us, error)) != NULL) {
-        bool ready = is_type(message, "ready");
-
-        json_decref(message);
-        if (ready) {
+    while (next_message(machine, until_us, error)) {
+        if (machine->message.kind == PATCHLINE_HELLO) {
+            machine->takes_scripts = machine->message.scripts;
+        } else if (machine->message.kind == PATCHLINE_READY) {
             return true;
         }
     }
@@ -324,30 +314,52 @@ patchmachine_wait_ready(struct patchmachine *machine, unsigned seconds, GError *
     return false;
 }
 
-static int
-digit(char c)
+bool
+patchmachine_takes_scripts(const struct patchmachine *machine)
 {
-    return g_ascii_xdigit_value(c);
+    return machine->takes_scripts;
 }
 
-/* Bytes of output, as lines without what a terminal would obey. */
-static bool
-take_output(struct patchmachine *machine, const char *digits, void (*tell)(const char *line))
+static void
+end_line(struct patchmachine *machine, void (*tell)(const char *line))
 {
-    for (; digits != NULL && digit(digits[0]) >= 0 && digit(digits[1]) >= 0; digits += 2) {
-        char c = (char)(digit(digits[0]) << 4 | digit(digits[1]));
+    if (machine->output->len > 0) {
+        g_autofree char *clean = patchline_clean(machine->output->str, machine->output->len);
 
-        if (++machine->output_bytes > PATCHMACHINE_MAX_OUTPUT) {
-            return false;
+        tell(clean);
+        g_string_truncate(machine->output, 0);
+    }
+}
+
+/* Bytes of output, as lines; false when there were too many. */
+static bool
+take_output(struct patchmachine *machine, void (*tell)(const char *line))
+{
+    const struct patchline_message *message = &machine->message;
+
+    machine->output_bytes += message->size;
+    for (size_t i = 0; i < message->size; i++) {
+        bool ends = message->bytes[i] == '\n' || message->bytes[i] == '\r';
+
+        if (ends || machine->output->len >= PIECE) {
+            end_line(machine, tell);
         }
-        if (c == '\n' || machine->output->len >= PIECE) {
-            tell(machine->output->str);
-            g_string_truncate(machine->output, 0);
-        } else {
-            g_string_append_c(machine->output, (unsigned char)c < ' ' ? ' ' : c);
+        if (!ends) {
+            g_string_append_c(machine->output, message->bytes[i]);
         }
     }
-    return true;
+    return machine->output_bytes <= PATCHMACHINE_MAX_OUTPUT;
+}
+
+/* What the agent says at the end: the numbers are the script's, the words its own (run.h). */
+static bool
+judge(const char *status, GError **error)
+{
+    return strcmp(status, "0") == 0 ||
+           (strcmp(status, "refused") == 0 ? fail(error, "the machine takes no scripts")
+            : strcmp(status, "lost") == 0
+                ? fail(error, "not all of it arrived, so nothing was run; try again")
+                : fail(error, "it ended with status %s", status));
 }
 
 static bool
@@ -355,6 +367,7 @@ send_script(struct patchmachine *machine, const char *script)
 {
     size_t size = strlen(script);
     char digits[2 * PIECE + 1];
+    g_autofree char *last = NULL;
     bool good = true;
 
     for (size_t at = 0; good && at < size; at += PIECE) {
@@ -364,7 +377,8 @@ send_script(struct patchmachine *machine, const char *script)
         line = g_strdup_printf("{\"type\":\"script\",\"utf8\":\"%s\"}\n", digits);
         good = say(machine, line);
     }
-    return good && say(machine, "{\"type\":\"run\"}\n");
+    last = g_strdup_printf("{\"type\":\"run\",\"size\":\"%zu\"}\n", size);
+    return good && say(machine, last);
 }
 
 bool
@@ -372,33 +386,20 @@ patchmachine_run(struct patchmachine *machine, const char *script, unsigned seco
                  void (*tell)(const char *line), GError **error)
 {
     int64_t until_us = vd_monotonic_us() + (int64_t)seconds * G_USEC_PER_SEC;
-    json_t *message;
 
     if (!send_script(machine, script)) {
-        return fail(error, "the guest does not take the script");
+        return fail(error, "the guest does not take it");
     }
-    while ((message = next_message(machine, until_us, error)) != NULL) {
-        g_autofree char *status =
-            is_type(message, "ran")
-                ? g_strdup(json_string_value(json_object_get(message, "status")))
-                : NULL;
-        bool room = !is_type(message, "output") ||
-                    take_output(machine, json_string_value(json_object_get(message, "utf8")), tell);
-
-        json_decref(message);
-        if (!room) {
-            return fail(error, "the script says more than %u bytes", PATCHMACHINE_MAX_OUTPUT);
+    while (next_message(machine, until_us, error)) {
+        if (machine->message.kind == PATCHLINE_OUTPUT && !take_output(machine, tell)) {
+            return fail(error, "it says more than %u bytes; send its output to a file in the guest",
+                        PATCHMACHINE_MAX_OUTPUT);
         }
-        if (status != NULL) {
-            if (machine->output->len > 0) {
-                tell(machine->output->str);
-                g_string_truncate(machine->output, 0);
-            }
-            return strcmp(status, "0") == 0 ||
-                   fail(error, "the script ended with status %s", status);
+        if (machine->message.kind == PATCHLINE_RAN) {
+            end_line(machine, tell);
+            return judge(machine->message.status, error);
         }
     }
-    g_prefix_error(error, "the script: ");
     return false;
 }
 

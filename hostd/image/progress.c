@@ -13,12 +13,14 @@
 #define BAR_CELLS     24
 #define LINE_EVERY_US (5 * G_USEC_PER_SEC)
 #define MARKER        "@progress "
+#define SAID          "@say "
 #define TEXT_MAX      200
 
 struct progress {
     char *label;
     bool terminal, open; /* open: the cursor stands behind a bar */
     char step[TEXT_MAX];
+    int percent;
     gint64 printed_us;
 };
 
@@ -89,7 +91,30 @@ progress_show(struct progress *progress, int percent, const char *text)
         progress->printed_us = now;
     }
     g_strlcpy(progress->step, clean, step + 1);
+    progress->percent = percent;
     g_free(clean);
+}
+
+void
+progress_say(struct progress *progress, const char *text)
+{
+    g_autofree char *clean = g_utf8_make_valid(text, -1);
+
+    for (char *c = clean; *c != '\0'; c = g_utf8_next_char(c)) {
+        if (!g_unichar_isprint(g_utf8_get_char(c))) {
+            memset(c, '?', (size_t)(g_utf8_next_char(c) - c));
+        }
+    }
+    fprintf(stderr, progress->open ? "\r\033[K  %s\n" : "  %s\n", clean);
+    if (progress->terminal) {
+        show_bar(progress, progress->percent, progress->step);
+    }
+}
+
+const char *
+progress_parse_said(const char *line)
+{
+    return g_str_has_prefix(line, SAID) ? line + strlen(SAID) : NULL;
 }
 
 bool

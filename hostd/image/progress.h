@@ -19,6 +19,12 @@ void progress_free(struct progress *progress); /* leaves the terminal at the sta
 /* percent is 0 to 100. A step is text up to its first colon; what follows is detail. */
 void progress_show(struct progress *progress, int percent, const char *text);
 
+/* A line for whoever watches, above the bar; what is not printable in it is not printed. */
+void progress_say(struct progress *progress, const char *text);
+
+/* What is behind "@say "; NULL when the line is something else. */
+const char *progress_parse_said(const char *line);
+
 /* Reads "@progress PERCENT TEXT"; false when the line is something else. *ret_text points into
  * line. */
 bool progress_parse(const char *line, int *ret_percent, const char **ret_text);
