@@ -17,6 +17,7 @@ struct desktop {
     json_t *last_wanted; /* for a desktop without a machine: what the order said */
     bool waiting;        /* without a machine, but it will have one */
     bool noted;          /* whether it could be forked was told to its template */
+    bool park;           /* it is to be parked as soon as it can be */
     bool wanted;         /* named by the list that is being applied */
     bool refused_epoch;  /* a lower epoch was refused and that was said */
 };

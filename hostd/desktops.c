@@ -55,7 +55,8 @@ match_streamer(struct desktop *desktop)
 {
     enum kvm_state state = kvm_machine_state(desktop->machine);
 
-    if (state == KVM_STATE_STOPPING || !kvm_machine_has_process(desktop->machine)) {
+    if (state == KVM_STATE_STOPPING || state == KVM_STATE_PARKING ||
+        !kvm_machine_has_process(desktop->machine)) {
         hostd_streamer_end(desktop->streamer);
         desktop->streamer = NULL;
     } else if (desktop->streamer == NULL && kvm_machine_takes_display(desktop->machine)) {
@@ -247,14 +248,14 @@ remember_stream(struct desktop *desktop, const json_t *stream, bool picture)
 static void
 start_anew(struct hostd_desktops *desktops, struct desktop *desktop, struct kvm_order *order)
 {
-    bool kept;
+    enum kvm_state state = kvm_machine_state(desktop->machine);
 
     hostd_streamer_end(desktop->streamer);
     desktop->streamer = NULL;
-    kept = kvm_machine_state(desktop->machine) == KVM_STATE_STOPPED;
     kvm_machine_free(desktop->machine);
     desktop->machine = NULL;
-    if (!kept) { /* else its disk is what it starts from */
+    if (state != KVM_STATE_STOPPED && state != KVM_STATE_PARKED) {
+        /* Else its disk is what it starts from. */
         kvm_machine_remove_folder(desktops->environment, desktop->id);
     }
     start_desktop(desktops, desktop, order);
@@ -304,7 +305,8 @@ has_to_wait(struct hostd_desktops *desktops, struct hostd_want *want)
         hostd_templates_find(desktops->templates, order, &order->fork, &text) == HOSTD_FORK_WAIT) {
         return true;
     }
-    return desktops->room == KVM_ROOM_NONE || count_starting(desktops) >= desktops->max_starting;
+    return (desktops->room == KVM_ROOM_NONE && !order->wake) ||
+           count_starting(desktops) >= desktops->max_starting;
 }
 
 static void
@@ -336,10 +338,11 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
     }
     desktop->refused_epoch = false;
     anew = !want->gone && !want->stopped && !kvm_machine_has_process(desktop->machine) &&
-           (state == KVM_STATE_STOPPED ||
+           (state == KVM_STATE_STOPPED || (state == KVM_STATE_PARKED && !want->parked) ||
             (want->order.epoch > before && (state == KVM_STATE_GONE || state == KVM_STATE_FAILED)));
-    if (state == KVM_STATE_STOPPED) {
+    if (state == KVM_STATE_STOPPED || state == KVM_STATE_PARKED) {
         want->fork = false; /* it has a disk with somebody's things on it */
+        want->order.wake = state == KVM_STATE_PARKED;
     }
     if (anew && has_to_wait(desktops, want)) {
         desktops->waiting = true;
@@ -359,7 +362,11 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
     if (anew) {
         start_anew(desktops, desktop, &want->order);
     }
-    remember_stream(desktop, want->stream, want->picture);
+    if (state == KVM_STATE_PARKING && !want->parked) {
+        desktops->waiting = true; /* it is brought back when it is parked */
+    }
+    desktop->park = want->parked;
+    remember_stream(desktop, want->parked ? NULL : want->stream, want->picture);
     kvm_machine_sign_in(desktop->machine, want->account);
 }
 
@@ -389,7 +396,8 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
         remember_waiting(desktop, entry);
     } else if (!want.gone && !want.stopped) {
         start_desktop(desktops, desktop, &want.order);
-        remember_stream(desktop, want.stream, want.picture);
+        desktop->park = want.parked;
+        remember_stream(desktop, want.parked ? NULL : want.stream, want.picture);
         kvm_machine_sign_in(desktop->machine, want.account);
     } else if (desktop->last_wanted == NULL || desktop->waiting) {
         desktop->waiting = false;
@@ -480,12 +488,37 @@ hostd_desktops_tend(struct hostd_desktops *desktops, enum kvm_room room)
 
         if (desktop->machine != NULL) {
             kvm_machine_tend(desktop->machine, room);
+            if (desktop->park && room == KVM_ROOM_ENOUGH) {
+                kvm_machine_park(desktop->machine);
+            }
             if (kvm_machine_record(desktop->machine)->forked) {
                 hostd_templates_touch(desktops->templates, kvm_machine_record(desktop->machine));
             }
             match_streamer(desktop);
         }
     }
+}
+
+const char *
+hostd_desktops_parked_with(const struct hostd_desktops *desktops, const char *pool,
+                           const char *user)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, desktops->all);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct desktop *desktop = value;
+        const struct kvm_record *record =
+            desktop->machine == NULL ? NULL : kvm_machine_record(desktop->machine);
+
+        if (record != NULL && record->userdisk &&
+            (record->stage == KVM_STAGE_PARKED || (record->woken && !record->ready)) &&
+            g_strcmp0(record->pool, pool) == 0 && g_strcmp0(record->user, user) == 0) {
+            return desktop->id;
+        }
+    }
+    return NULL;
 }
 
 bool

@@ -53,6 +53,10 @@ void hostd_desktops_tend(struct hostd_desktops *desktops, enum kvm_room room);
 /* Adoption has come to a result for every desktop. */
 bool hostd_desktops_are_settled(const struct hostd_desktops *desktops);
 
+/* The parked desktop of the pool in whose memory that user's disk is mounted, or NULL; borrowed. */
+const char *hostd_desktops_parked_with(const struct hostd_desktops *desktops, const char *pool,
+                                       const char *user);
+
 /* The "desktops" array of an observed message. New reference. */
 json_t *hostd_desktops_report(const struct hostd_desktops *desktops);
 

@@ -117,6 +117,15 @@ on_template_changed(void *user_data)
     }
 }
 
+static const char *
+parked_with(const char *pool, const char *user, void *user_data)
+{
+    const struct hostd *hostd = user_data;
+
+    /* Adoption comes to a result only from the loop. */
+    return hostd->desktops == NULL ? NULL : hostd_desktops_parked_with(hostd->desktops, pool, user);
+}
+
 /* Until the broker has heard it; one that a machine still has goes at a later try. */
 static void
 delete_disks(struct hostd *hostd)
@@ -127,8 +136,9 @@ delete_disks(struct hostd *hostd)
         const json_t *disk = json_array_get(hostd->no_disks, i);
         const char *pool = json_string_value(json_object_get(disk, "pool"));
         const char *user = json_string_value(json_object_get(disk, "user"));
-        int result = pool == NULL || user == NULL
-                         ? -EINVAL
+        int result = pool == NULL || user == NULL ? -EINVAL
+                     : parked_with(pool, user, hostd) != NULL
+                         ? -EBUSY
                          : kvm_userdisk_remove(hostd->userdisks_folder, pool, user);
 
         if (result == 0) {
@@ -252,6 +262,8 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
         .boot_ms = options->boot_ms,
         .shutdown_ms = options->shutdown_ms,
         .quit_ms = options->quit_ms,
+        .parked_with = parked_with,
+        .user_data = hostd,
     };
     result = vd_mkdir_all(hostd->desktops_folder, 0700);
     if (result < 0) {

@@ -123,9 +123,10 @@ hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
         trouble = hostd_templates_trouble(templates);
     }
 
-    return json_pack("{s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o}", "type", "observed", "seq",
+    return json_pack("{s:s, s:I, s:i, s:b, s:s, s:o, s:o, s:o, s:o}", "type", "observed", "seq",
                      (json_int_t)seq, "memory_free_mb",
-                     (int)(available > spoken_for ? available - spoken_for : 0), "text",
+                     (int)(available > spoken_for ? available - spoken_for : 0), "tight",
+                     (int)(hostd_report_room(state_folder) != KVM_ROOM_ENOUGH), "text",
                      trouble == NULL ? "" : trouble, "desktops", hostd_desktops_report(desktops),
                      "images", report_images(images), "templates",
                      hostd_templates_report(templates), "trash", hostd_trash_report(trash_folder));

@@ -67,6 +67,7 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
     want.account = json_object_get(entry, "account");
     want.gone = strcmp(state, "gone") == 0;
     want.stopped = strcmp(state, "stopped") == 0;
+    want.parked = strcmp(state, "parked") == 0;
     want.order.user = json_string_value(json_object_get(entry, "user"));
     want.order.kept = json_is_true(json_object_get(entry, "kept"));
     want.order.keep_ms = MAX(json_integer_value(json_object_get(entry, "keep_ms")), 0);
@@ -80,5 +81,5 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
         return false;
     }
     *ret_want = want;
-    return want.gone || want.stopped || strcmp(state, "running") == 0;
+    return want.gone || want.stopped || want.parked || strcmp(state, "running") == 0;
 }

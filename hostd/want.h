@@ -14,6 +14,7 @@ struct hostd_want {
     struct kvm_order order;
     bool gone, polite;
     bool stopped; /* switched off, its disk kept */
+    bool parked;  /* its memory in a file; it starts for that if need be */
     bool fork;    /* a copy of a template, where that can be had */
     const json_t *stream;
     const json_t *account; /* who is to be signed in, good as kvm/account.h says; NULL: nobody */

@@ -189,6 +189,9 @@ on_message(void *data, const char *type, const char *line, size_t size)
         sign_in(*port, line, size);
     } else if (strcmp(type, "script") == 0 || strcmp(type, "run") == 0) {
         run_take(type, line, size);
+    } else if (strcmp(type, "flush") == 0) {
+        sync();
+        guest_port_say(*port, "{\"type\":\"synced\"}\n");
     } else if (strcmp(type, "sync") == 0) {
         write_out();
         guest_port_say(*port, "{\"type\":\"synced\"}\n");

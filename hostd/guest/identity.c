@@ -278,7 +278,7 @@ void
 identity_take(const char *line, size_t size, char answer[GUEST_PORT_LINE_MAX])
 {
     char value[VALUE_MAX];
-    bool seeded = false;
+    bool seeded = false, renewed = false;
 
     if (guest_port_parse_member(line, size, "time_ms", value, sizeof(value))) {
         take_time(value);
@@ -294,6 +294,7 @@ identity_take(const char *line, size_t size, char answer[GUEST_PORT_LINE_MAX])
     }
     if (guest_port_parse_member(line, size, "machine", value, sizeof(value))) {
         replace(MACHINE_ID, value);
+        renewed = true;
     }
     if (guest_port_parse_member(line, size, "uuid", value, sizeof(value))) {
         take_uuid(value);
@@ -301,6 +302,8 @@ identity_take(const char *line, size_t size, char answer[GUEST_PORT_LINE_MAX])
     if (guest_port_parse_member(line, size, "mac", value, sizeof(value))) {
         take_mac(value);
     }
-    run_program();
+    if (renewed) { /* one that was only away keeps its keys */
+        run_program();
+    }
     answer_with(answer, seeded);
 }

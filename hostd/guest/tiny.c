@@ -134,13 +134,14 @@ on_message(void *data, const char *type, const char *line, size_t size)
         tiny_run_take(guest->port, &guest->scene, type, line, size);
     } else if (strcmp(type, "account") == 0) {
         sign_in(guest, line, size);
-    } else if (strcmp(type, "sync") == 0) {
+    } else if (strcmp(type, "sync") == 0 || strcmp(type, "flush") == 0) {
         sync();
         guest_port_say(guest->port, "{\"type\":\"synced\"}\n");
     } else if (strcmp(type, "identity") == 0) {
         identity_take(line, size, answer);
         guest_port_say(guest->port, answer);
-        if (getrandom(&guest->scene.id, sizeof(guest->scene.id), 0) != sizeof(guest->scene.id)) {
+        if (guest_port_parse_member(line, size, "machine", text, sizeof(text)) &&
+            getrandom(&guest->scene.id, sizeof(guest->scene.id), 0) != sizeof(guest->scene.id)) {
             complain("getrandom", errno);
         }
     }

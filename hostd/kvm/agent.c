@@ -12,6 +12,9 @@
 #include "protocol/base/log.h"
 
 #define RETRY_MS 500
+#define GREET_MS                                                                                   \
+    100 /* after a first answer, until it is taken for one that did not see us come                \
+         */
 
 struct kvm_agent {
     int folder;
@@ -19,12 +22,13 @@ struct kvm_agent {
     const struct kvm_agent_events *events;
     void *user_data;
     int fd;
-    guint reader, retry, report;
+    guint reader, retry, report, greeting;
     char line[KVM_AGENT_MAX_LINE];
     size_t used;
     bool skipping;                /* inside a line that is too long */
     bool ready, reported;         /* the guest said so; the owner was told */
     bool renews, syncs, signs_in; /* what the guest's agent knows how to do */
+    bool greeted;                 /* it has said hello */
     bool hello, synced;           /* which the owner has not seen yet, */
     json_t *identity, *account;   /* as these answers */
 };
@@ -54,6 +58,45 @@ hang_up(struct kvm_agent *agent)
     }
 }
 
+/*
+ * A guest that was parked may never have seen that its line was cut, and then nobody is new to it:
+ * it is cut once more, for long enough.
+ */
+static gboolean
+on_no_hello(gpointer user_data)
+{
+    struct kvm_agent *agent = user_data;
+
+    agent->greeting = 0;
+    if (agent->fd >= 0) {
+        hang_up(agent);
+        g_source_remove(agent->retry);
+        agent->retry = g_timeout_add(GREET_MS, try_connect, agent);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void
+expect_hello(struct kvm_agent *agent)
+{
+    if (!agent->greeted && agent->greeting == 0) {
+        agent->greeting = g_timeout_add(GREET_MS, on_no_hello, agent);
+    }
+}
+
+static void
+take_hello(struct kvm_agent *agent, const json_t *message)
+{
+    agent->renews = json_is_true(json_object_get(message, "renews"));
+    agent->syncs = json_is_true(json_object_get(message, "syncs"));
+    agent->signs_in = json_is_true(json_object_get(message, "accounts"));
+    agent->hello = agent->greeted = true;
+    if (agent->greeting != 0) {
+        g_source_remove(agent->greeting);
+        agent->greeting = 0;
+    }
+}
+
 static void
 take_line(struct kvm_agent *agent)
 {
@@ -66,11 +109,9 @@ take_line(struct kvm_agent *agent)
         agent->ready = true;
     } else if (strcmp(type, "pong") == 0) {
         agent->ready = agent->ready || json_is_true(json_object_get(message, "ready"));
+        expect_hello(agent);
     } else if (strcmp(type, "hello") == 0) {
-        agent->renews = json_is_true(json_object_get(message, "renews"));
-        agent->syncs = json_is_true(json_object_get(message, "syncs"));
-        agent->signs_in = json_is_true(json_object_get(message, "accounts"));
-        agent->hello = true;
+        take_hello(agent, message);
     } else if (strcmp(type, "synced") == 0) {
         agent->synced = true;
     } else if (strcmp(type, "identity") == 0) {
@@ -251,6 +292,9 @@ kvm_agent_free(struct kvm_agent *agent)
     if (agent->report != 0) {
         g_source_remove(agent->report);
     }
+    if (agent->greeting != 0) {
+        g_source_remove(agent->greeting);
+    }
     vd_fd_clear(&agent->fd);
     json_decref(agent->identity);
     json_decref(agent->account);
@@ -305,6 +349,18 @@ bool
 kvm_agent_sync(struct kvm_agent *agent)
 {
     return agent != NULL && agent->syncs && say(agent, "{\"type\":\"sync\"}\n");
+}
+
+bool
+kvm_agent_has_greeted(const struct kvm_agent *agent)
+{
+    return agent != NULL && agent->greeted;
+}
+
+bool
+kvm_agent_flush(struct kvm_agent *agent)
+{
+    return agent != NULL && agent->syncs && say(agent, "{\"type\":\"flush\"}\n");
 }
 
 bool

@@ -26,7 +26,7 @@ struct kvm_agent_events {
     void (*identity)(struct kvm_agent *agent, const json_t *answer, void *user_data);
     /* What has become of kvm_agent_sign_in(); borrowed, foreign. */
     void (*account)(struct kvm_agent *agent, const json_t *answer, void *user_data);
-    /* It has done what kvm_agent_sync() asked for. */
+    /* It has done what kvm_agent_sync() or kvm_agent_flush() asked for. */
     void (*synced)(struct kvm_agent *agent, void *user_data);
 };
 
@@ -41,6 +41,9 @@ void kvm_agent_free(struct kvm_agent *agent); /* accepts NULL */
  */
 #define KVM_AGENT_MAX_TEXT 1024u
 bool kvm_agent_type(struct kvm_agent *agent, const char *text);
+
+/* Whether the agent has said hello, and with it what it can do; false for NULL. */
+bool kvm_agent_has_greeted(const struct kvm_agent *agent);
 
 /* True when the guest has said that it can become another machine, see identity.h. */
 bool kvm_agent_renews(const struct kvm_agent *agent);
@@ -57,6 +60,9 @@ bool kvm_agent_sign_in(struct kvm_agent *agent, const char *order);
  * does not know how, or there is no line that takes it. For a guest that is about to end.
  */
 bool kvm_agent_sync(struct kvm_agent *agent);
+
+/* Asks it to write out what it holds and to go on; false as above. */
+bool kvm_agent_flush(struct kvm_agent *agent);
 
 /* Asks the guest to switch itself off; false when there is no line. */
 bool kvm_agent_power_off(struct kvm_agent *agent);

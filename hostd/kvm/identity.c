@@ -50,17 +50,34 @@ kvm_identity_mac(const char *uuid)
                                                        end + 4, end + 6, end + 8);
 }
 
+static void
+new_seed(char digits[2 * SEED_BYTES + 1])
+{
+    unsigned char seed[SEED_BYTES];
+
+    vd_random(seed, sizeof(seed));
+    vd_hex(digits, seed, sizeof(seed));
+}
+
+char *
+kvm_identity_wake_order(void)
+{
+    char digits[2 * SEED_BYTES + 1];
+
+    new_seed(digits);
+    return g_strdup_printf("{\"type\":\"identity\",\"seed\":\"%s\",\"time_ms\":\"%" PRId64 "\"}\n",
+                           digits, vd_wall_ms());
+}
+
 char *
 kvm_identity_order(const char *id, const char *uuid, bool network)
 {
     g_autofree char *host = host_name(id);
     g_autofree char *machine = machine_id(uuid);
     g_autofree char *mac = kvm_identity_mac(uuid);
-    unsigned char seed[SEED_BYTES];
     char digits[2 * SEED_BYTES + 1];
 
-    vd_random(seed, sizeof(seed));
-    vd_hex(digits, seed, sizeof(seed));
+    new_seed(digits);
     return g_strdup_printf(
         "{\"type\":\"identity\",\"host\":\"%s\",\"machine\":\"%s\",\"uuid\":\"%s\""
         ",\"seed\":\"%s\"%s%s%s,\"time_ms\":\"%" PRId64 "\"}\n",
@@ -75,15 +92,28 @@ says(const json_t *answer, const char *key, const char *wanted)
 }
 
 char *
+kvm_identity_check_awake(const json_t *answer)
+{
+    const char *time_text = json_string_value(json_object_get(answer, "time_ms"));
+    int64_t off_ms =
+        time_text == NULL ? INT64_MAX : g_ascii_strtoll(time_text, NULL, 10) - vd_wall_ms();
+
+    if (!says(answer, "seeded", "yes")) {
+        return g_strdup("its guest did not take new random numbers");
+    }
+    if (off_ms > CLOCK_SLACK_MS || off_ms < -CLOCK_SLACK_MS) {
+        return g_strdup("its guest's clock is more than two seconds off");
+    }
+    return NULL;
+}
+
+char *
 kvm_identity_check(const json_t *answer, const char *id, const char *uuid, bool network)
 {
     g_autofree char *host = host_name(id);
     g_autofree char *machine = machine_id(uuid);
     g_autofree char *mac = kvm_identity_mac(uuid);
     const char *seen_uuid = json_string_value(json_object_get(answer, "uuid"));
-    const char *time_text = json_string_value(json_object_get(answer, "time_ms"));
-    int64_t off_ms =
-        time_text == NULL ? INT64_MAX : g_ascii_strtoll(time_text, NULL, 10) - vd_wall_ms();
 
     if (!says(answer, "host", host)) {
         return g_strdup("its guest kept its host name");
@@ -98,11 +128,5 @@ kvm_identity_check(const json_t *answer, const char *id, const char *uuid, bool 
     if (network && !says(answer, "mac", mac)) {
         return g_strdup("its guest kept the address of its network card");
     }
-    if (!says(answer, "seeded", "yes")) {
-        return g_strdup("its guest did not take new random numbers");
-    }
-    if (off_ms > CLOCK_SLACK_MS || off_ms < -CLOCK_SLACK_MS) {
-        return g_strdup("its guest's clock is more than two seconds off");
-    }
-    return NULL;
+    return kvm_identity_check_awake(answer);
 }

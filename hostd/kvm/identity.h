@@ -21,6 +21,10 @@ char *kvm_identity_mac(const char *uuid);
  */
 char *kvm_identity_order(const char *id, const char *uuid, bool network);
 
+/* The order for one that comes back after a while: seed and time, the rest is its own; g_free(). */
+char *kvm_identity_wake_order(void);
+char *kvm_identity_check_awake(const json_t *answer); /* as below */
+
 /*
  * NULL when the answer says that the guest became what the order for id and uuid says, else why
  * not; g_free(). The answer is the guest's: foreign.

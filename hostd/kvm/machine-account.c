@@ -42,7 +42,10 @@ on_timer(gpointer user_data)
     struct kvm_machine *machine = user_data;
 
     machine->account.timer = 0;
-    if (machine->account.asked) {
+    if (kvm_machine_is_waking(machine)) {
+        machine->account.busy = false;
+        kvm_machine_fork(machine);
+    } else if (machine->account.asked) {
         put_off(machine, "its guest did not open the session of '%s' in time", name_of(machine));
     } else {
         machine->account.busy = false;
@@ -79,7 +82,7 @@ put_off(struct kvm_machine *machine, const char *format, ...)
 }
 
 static void
-tell_guest(struct kvm_machine *machine)
+order_sign_in(struct kvm_machine *machine)
 {
     unsigned left_out = 0;
     g_autofree char *order = kvm_account_order(machine->account.wanted, &left_out);
@@ -98,6 +101,19 @@ tell_guest(struct kvm_machine *machine)
     } else {
         machine->account.asked = true;
         arm(machine, SIGN_IN_MS);
+    }
+}
+
+/* The guest of a machine that wakes knows her: with her disk in its place it gets its memory back.
+ */
+static void
+tell_guest(struct kvm_machine *machine)
+{
+    if (kvm_machine_is_waking(machine)) {
+        finish(machine);
+        kvm_machine_load(machine);
+    } else {
+        order_sign_in(machine);
     }
 }
 
@@ -154,13 +170,34 @@ on_fd_added(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_da
                     -1, KVM_QMP_COMMAND_MS, on_block_added, machine);
 }
 
+/* Another desktop, parked, that has her disk mounted in its memory; no lock of a process says so.
+ */
+static const char *
+parked_with(const struct kvm_machine *machine, const char *user)
+{
+    const struct kvm_environment *environment = machine->environment;
+    const char *id =
+        environment->parked_with == NULL
+            ? NULL
+            : environment->parked_with(machine->record.pool, user, environment->user_data);
+
+    return g_strcmp0(id, machine->record.id) == 0 ? NULL : id;
+}
+
 static void
 open_disk(struct kvm_machine *machine)
 {
     const char *user = kvm_account_name(machine->account.wanted);
-    int fd = kvm_userdisk_open(machine->environment->userdisks, machine->record.pool, user,
-                               kvm_account_disk_mb(machine->account.wanted));
+    const char *holder = parked_with(machine, user);
+    int fd = holder != NULL
+                 ? -EBUSY
+                 : kvm_userdisk_open(machine->environment->userdisks, machine->record.pool, user,
+                                     kvm_account_disk_mb(machine->account.wanted));
 
+    if (holder != NULL) {
+        put_off(machine, "the files of '%s' are open in the parked desktop %s", user, holder);
+        return;
+    }
     if (fd == -EBUSY) {
         put_off(machine, "the files of '%s' are still in use by another desktop", user);
         return;
@@ -206,6 +243,15 @@ on_device(struct kvm_qmp *qmp, json_t *result, const char *text G_GNUC_UNUSED, v
     }
 }
 
+static void
+ask_device(struct kvm_machine *machine)
+{
+    kvm_qmp_command(
+        machine->qmp, "qom-get",
+        json_pack("{s:s, s:s}", "path", "/machine/peripheral/" DEVICE, "property", "type"), -1,
+        KVM_QMP_COMMAND_MS, on_device, machine);
+}
+
 /* From now on its guest holds what must be written out before it ends; that is on disk first. */
 static bool
 note_disk(struct kvm_machine *machine)
@@ -225,7 +271,7 @@ kvm_machine_mind_account(struct kvm_machine *machine)
 {
     if (machine->account.wanted == NULL || machine->account.busy || machine->account.in ||
         !machine->record.ready || machine->record.held || !kvm_machine_takes_display(machine) ||
-        (machine->agent == NULL && machine->record.agent)) {
+        (machine->record.agent && !kvm_agent_has_greeted(machine->agent))) {
         return;
     }
     machine->account.busy = true;
@@ -240,10 +286,7 @@ kvm_machine_mind_account(struct kvm_machine *machine)
         put_off(machine, "the disk of '%s' waits: the host cannot write its records",
                 name_of(machine));
     } else {
-        kvm_qmp_command(
-            machine->qmp, "qom-get",
-            json_pack("{s:s, s:s}", "path", "/machine/peripheral/" DEVICE, "property", "type"), -1,
-            KVM_QMP_COMMAND_MS, on_device, machine);
+        ask_device(machine);
     }
 }
 
@@ -263,6 +306,21 @@ kvm_machine_sign_in(struct kvm_machine *machine, const json_t *account)
     json_decref(machine->account.wanted);
     machine->account.wanted = json_deep_copy(account);
     kvm_machine_mind_account(machine);
+}
+
+void
+kvm_machine_plug_again(struct kvm_machine *machine)
+{
+    if (machine->account.busy) {
+        return;
+    }
+    machine->account.busy = true;
+    machine->account.asked = false;
+    if (machine->account.wanted == NULL) {
+        put_off(machine, "it is not said whose disk it had");
+        return;
+    }
+    ask_device(machine);
 }
 
 bool

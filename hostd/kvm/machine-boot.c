@@ -114,7 +114,7 @@ fill_spec(struct kvm_machine *machine, struct kvm_spec *spec)
         .height = DISPLAY_HEIGHT,
         .cmdline = machine->kernel == NULL ? NULL : machine->cmdline,
         .ram_shared = machine->fork_state == NULL && machine->ram_fd >= 0,
-        .incoming = machine->fork_state != NULL,
+        .incoming = machine->fork_state != NULL || record->woken,
         .disposable = !record->kept,
     };
 }

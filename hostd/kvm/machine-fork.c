@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a machine becomes a copy of a template, and then somebody of its own. */
+/*
+ * How a machine takes the state of another one: a fork its template's, to become somebody of its
+ * own, and one that was parked its own.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -22,8 +25,9 @@
 static void
 fail(struct kvm_machine *machine, const char *what, const char *text)
 {
-    g_autofree char *why = g_strdup_printf("cannot be forked: %s%s%s", what,
-                                           text == NULL ? "" : ": ", text == NULL ? "" : text);
+    g_autofree char *why =
+        g_strdup_printf("cannot be %s: %s%s%s", machine->record.woken ? "brought back" : "forked",
+                        what, text == NULL ? "" : ": ", text == NULL ? "" : text);
 
     vd_error("machine", "%s: %s", machine->record.id, why);
     kvm_machine_drop_source(&machine->boot_deadline);
@@ -47,8 +51,24 @@ on_running(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, 
 
 static gboolean ask_status(gpointer user_data);
 
+/*
+ * It has the state. One that was parked runs only after its file is gone for good: were both there,
+ * an older memory could one day meet a newer disk.
+ */
 static void
-on_status(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+run_on(struct kvm_machine *machine)
+{
+    int gone = machine->record.woken ? kvm_machine_forget_saved(machine) : 0;
+
+    if (gone < 0) {
+        fail(machine, "its file cannot be removed", strerror(-gone));
+    } else {
+        kvm_qmp_command(machine->qmp, "cont", NULL, -1, LOAD_MS, on_running, machine);
+    }
+}
+
+static void
+on_status(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
 {
     struct kvm_machine *machine = user_data;
     const char *status = json_string_value(json_object_get(result, "status"));
@@ -61,7 +81,7 @@ on_status(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data
     } else if (g_strcmp0(status, INCOMING_WORD) == 0) {
         machine->fork_poll = g_timeout_add(POLL_MS, ask_status, machine);
     } else {
-        kvm_qmp_command(qmp, "cont", NULL, -1, LOAD_MS, on_running, machine);
+        run_on(machine);
     }
 }
 
@@ -82,7 +102,7 @@ on_incoming(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text,
     struct kvm_machine *machine = user_data;
 
     if (result == NULL) {
-        fail(machine, "it does not take the template's state", text);
+        fail(machine, "it does not take the state", text);
     } else if (machine->record.stage == KVM_STAGE_RUNNING) {
         (void)ask_status(machine);
     }
@@ -94,11 +114,24 @@ on_state_sent(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_
     struct kvm_machine *machine = user_data;
 
     if (result == NULL) {
-        fail(machine, "it does not take the template's file", text);
+        fail(machine, "it does not take the file of the state", text);
         return;
     }
     kvm_qmp_command(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" STATE_NAME), -1,
                     LOAD_MS, on_incoming, machine);
+}
+
+/* A descriptor, or a negative errno. */
+static int
+open_state(const struct kvm_machine *machine)
+{
+    int fd;
+
+    if (machine->record.woken) {
+        return kvm_machine_open_saved(machine);
+    }
+    fd = open(machine->fork_state, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 static void
@@ -111,9 +144,9 @@ on_capability(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_
         fail(machine, "this engine cannot share memory with a template", text);
         return;
     }
-    fd = open(machine->fork_state, O_RDONLY | O_CLOEXEC);
+    fd = open_state(machine);
     if (fd < 0) {
-        fail(machine, "its template's state does not open", strerror(errno));
+        fail(machine, "the file of its state does not open", strerror(-fd));
         return;
     }
     kvm_qmp_command(qmp, "getfd", json_pack("{s:s}", "fdname", STATE_NAME), fd, LOAD_MS,
@@ -123,20 +156,34 @@ on_capability(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_
 
 /* The machine itself says how far it is, so that a lost connection loses nothing else. */
 static void
-on_progress(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+on_progress(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
 {
     struct kvm_machine *machine = user_data;
 
     if (result == NULL) {
-        fail(machine, "it does not say whether it has the template's state", text);
+        fail(machine, "it does not say whether it has the state", text);
     } else if (json_object_get(result, "status") != NULL) {
         (void)ask_status(machine); /* the state is on its way, or in */
+    } else if (machine->record.woken && machine->record.userdisk) {
+        kvm_machine_plug_again(machine);
     } else {
-        kvm_qmp_command(
-            qmp, "migrate-set-capabilities",
-            json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", CAPABILITY, "state", 1), -1,
-            LOAD_MS, on_capability, machine);
+        kvm_machine_load(machine);
     }
+}
+
+bool
+kvm_machine_is_waking(const struct kvm_machine *machine)
+{
+    return machine->record.woken && !machine->record.ready && kvm_machine_is_saved(machine);
+}
+
+void
+kvm_machine_load(struct kvm_machine *machine)
+{
+    kvm_qmp_command(machine->qmp, "migrate-set-capabilities",
+                    json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", CAPABILITY, "state",
+                              (int)!machine->record.woken),
+                    -1, LOAD_MS, on_capability, machine);
 }
 
 void
@@ -149,8 +196,10 @@ kvm_machine_fork(struct kvm_machine *machine)
 void
 kvm_machine_renew(struct kvm_machine *machine)
 {
-    g_autofree char *order =
-        kvm_identity_order(machine->record.id, machine->record.uuid, machine->record.network);
+    const struct kvm_record *record = &machine->record;
+    g_autofree char *order = record->woken
+                                 ? kvm_identity_wake_order()
+                                 : kvm_identity_order(record->id, record->uuid, record->network);
 
     machine->renewals++;
     if (!kvm_agent_identify(machine->agent, order)) {
@@ -174,11 +223,13 @@ keep_answer(const struct kvm_machine *machine, const json_t *answer)
 void
 kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
 {
-    g_autofree char *text = kvm_identity_check(answer, machine->record.id, machine->record.uuid,
-                                               machine->record.network);
+    const struct kvm_record *record = &machine->record;
+    g_autofree char *text =
+        record->woken ? kvm_identity_check_awake(answer)
+                      : kvm_identity_check(answer, record->id, record->uuid, record->network);
 
-    if (!machine->record.forked || machine->record.ready ||
-        machine->record.stage != KVM_STAGE_RUNNING) {
+    if ((!record->forked && !record->woken) || record->ready ||
+        record->stage != KVM_STAGE_RUNNING) {
         return; /* nobody asked */
     }
     if (text != NULL && machine->renewals < MAX_RENEWALS) {

@@ -10,14 +10,16 @@
 #include "hostd/kvm/machine.h"
 #include "hostd/kvm/qmp.h"
 
-#define KVM_QMP_SOCKET    "qmp.sock"
-#define KVM_RESCUE_SOCKET "qmp-rescue.sock"
-#define KVM_AGENT_SOCKET  "agent.sock"
-#define KVM_DISK_FILE     "disk.qcow2"
-#define KVM_NEW_DISK_FILE "disk.new"     /* while it is made */
-#define KVM_MIDDLE_FILE   "middle.qcow2" /* a fork's: the template's overlay, hard-linked */
-#define KVM_LOG_FILE      "machine.log"
-#define KVM_IDENTITY_FILE "identity.json" /* what a fork's guest said who it is; for people */
+#define KVM_QMP_SOCKET      "qmp.sock"
+#define KVM_RESCUE_SOCKET   "qmp-rescue.sock"
+#define KVM_AGENT_SOCKET    "agent.sock"
+#define KVM_DISK_FILE       "disk.qcow2"
+#define KVM_NEW_DISK_FILE   "disk.new"     /* while it is made */
+#define KVM_MIDDLE_FILE     "middle.qcow2" /* a fork's: the template's overlay, hard-linked */
+#define KVM_LOG_FILE        "machine.log"
+#define KVM_PARKED_FILE     "parked"        /* the memory of a machine that is parked */
+#define KVM_NEW_PARKED_FILE "parked.new"    /* while it is written */
+#define KVM_IDENTITY_FILE   "identity.json" /* what a fork's guest said who it is; for people */
 
 enum kvm_stop_step {
     KVM_STOP_NONE,
@@ -76,6 +78,15 @@ struct kvm_machine {
     } freeze;
 
     struct {
+        bool active;   /* it is being parked: not yet ended */
+        bool flushing; /* its guest was asked to write out what it holds */
+        int state_fd;
+        guint timer;
+        int64_t begun_us, failed_us; /* failed_us: monotonic, of the last time; 0: never */
+        GCancellable *cancellable;   /* while files are written out */
+    } park;
+
+    struct {
         json_t *wanted; /* owned; who is to be signed in, see account.h; NULL: nobody */
         bool in;        /* the guest says that her session is on the screen */
         bool busy;      /* a step is under way, or a pause before the next try */
@@ -104,6 +115,9 @@ void kvm_machine_note_change(struct kvm_machine *machine); /* tells the owner, f
 char *kvm_machine_log_tail(struct kvm_machine *machine);   /* the last line or two; g_free() */
 void kvm_machine_drop_source(guint *source);
 
+/* machine-adopt.c */
+void kvm_machine_look_again(struct kvm_machine *machine); /* for a process that was not found */
+
 /* machine-boot.c */
 void kvm_machine_boot(struct kvm_machine *machine);
 
@@ -124,15 +138,27 @@ void kvm_machine_hold(struct kvm_machine *machine); /* it has been stopped for w
 /* machine-fork.c */
 void
 kvm_machine_fork(struct kvm_machine *machine); /* its monitor answers: bring it on, from anywhere */
+void kvm_machine_load(struct kvm_machine *machine); /* all devices are there: take the state */
+bool kvm_machine_is_waking(const struct kvm_machine *machine); /* it has no memory yet */
 void kvm_machine_renew(struct kvm_machine *machine); /* its agent answers: tell it who it is */
 void kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer);
 void kvm_machine_drop_fork(struct kvm_machine *machine);
+
+/* machine-park.c */
+bool kvm_machine_is_saved(const struct kvm_machine *machine);  /* its memory is in a file */
+int kvm_machine_open_saved(const struct kvm_machine *machine); /* that file, or a negative errno */
+/* Removes it for good: from then on nothing but its process has its memory. 0 or -errno. */
+int kvm_machine_forget_saved(const struct kvm_machine *machine);
+void kvm_machine_run_on(struct kvm_machine *machine); /* from wherever its parking was left */
+void kvm_machine_drop_park(struct kvm_machine *machine);
+void kvm_machine_flushed(struct kvm_machine *machine); /* its guest has written out */
 
 /* machine-account.c */
 void kvm_machine_mind_account(struct kvm_machine *machine); /* does what is to be done now */
 void kvm_machine_greeted(struct kvm_machine *machine);      /* its agent has just come */
 void kvm_machine_signed_in(struct kvm_machine *machine, const json_t *answer);
 void kvm_machine_drop_account(struct kvm_machine *machine); /* what is under way; not the wish */
+void kvm_machine_plug_again(struct kvm_machine *machine);   /* then kvm_machine_load() */
 
 /* machine-motion.c */
 void kvm_machine_fail_motion(struct kvm_machine *machine); /* its monitor is gone */
@@ -147,6 +173,7 @@ kvm_machine_lose_freeze(struct kvm_machine *machine); /* with its monitor, unles
 void kvm_machine_resume_stop(struct kvm_machine *machine);
 void kvm_machine_synced(struct kvm_machine *machine); /* its guest has written everything out */
 bool kvm_machine_has_disk(const struct kvm_machine *machine); /* one of its own, in its folder */
+void kvm_machine_end_parked(struct kvm_machine *machine);     /* the process that is left of one */
 void kvm_machine_ended(struct kvm_machine *machine);
 
 #endif

@@ -79,7 +79,7 @@ kvm_machine_mind_room(struct kvm_machine *machine, enum kvm_room room)
     uint64_t bytes = grown(machine);
 
     if (!machine->qmp_ready || !machine->verified || machine->record.stage != KVM_STAGE_RUNNING ||
-        !machine->record.ready) {
+        !machine->record.ready || machine->park.active) {
         return;
     }
     if (machine->record.held && room == KVM_ROOM_ENOUGH) {

@@ -89,6 +89,8 @@ kvm_machine_synced(struct kvm_machine *machine)
 {
     if (machine->stop_step == KVM_STOP_SYNC) {
         tell_quit(machine);
+    } else {
+        kvm_machine_flushed(machine);
     }
 }
 
@@ -117,6 +119,12 @@ on_stop_timeout(gpointer user_data)
         break;
     }
     return G_SOURCE_REMOVE;
+}
+
+void
+kvm_machine_end_parked(struct kvm_machine *machine)
+{
+    tell_quit(machine);
 }
 
 void
@@ -156,6 +164,9 @@ kvm_machine_stop(struct kvm_machine *machine, bool polite, bool resting)
               resting ? ", its disk is kept" : "");
     kvm_machine_drop_source(&machine->boot_deadline);
     kvm_machine_fail_display(machine, "the machine is being stopped");
+    if (machine->park.active) {
+        kvm_machine_run_on(machine); /* so that its guest can write out what it holds */
+    }
     machine->record.resting = resting;
     kvm_machine_set_stage(machine, KVM_STAGE_STOPPING, NULL);
     if (machine->pidfd < 0) {
@@ -179,7 +190,7 @@ remove_files(struct kvm_machine *machine)
 {
     static const char *const names[] = {KVM_DISK_FILE,     KVM_MIDDLE_FILE, KVM_NEW_DISK_FILE,
                                         KVM_IDENTITY_FILE, KVM_QMP_SOCKET,  KVM_RESCUE_SOCKET,
-                                        KVM_AGENT_SOCKET};
+                                        KVM_AGENT_SOCKET,  KVM_PARKED_FILE, KVM_NEW_PARKED_FILE};
     size_t i;
 
     for (i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -239,6 +250,12 @@ kvm_machine_ended(struct kvm_machine *machine)
     machine->silent = false;
     memset(&machine->record.process, 0, sizeof(machine->record.process));
     if (kvm_machine_freeze_ended(machine)) {
+        return;
+    }
+    if (machine->record.stage == KVM_STAGE_PARKED) {
+        machine->stop_step = KVM_STOP_NONE;
+        (void)kvm_machine_save(machine); /* says so itself, and is tried again */
+        kvm_machine_note_change(machine);
         return;
     }
     if ((machine->record.stage == KVM_STAGE_STOPPING && machine->record.resting) ||

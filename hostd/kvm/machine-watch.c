@@ -135,8 +135,8 @@ on_agent_ready(struct kvm_agent *agent G_GNUC_UNUSED, void *user_data)
 {
     struct kvm_machine *machine = user_data;
 
-    if (machine->record.forked && !machine->record.ready) {
-        kvm_machine_renew(machine); /* what is ready so far is a copy of the template */
+    if ((machine->record.forked || machine->record.woken) && !machine->record.ready) {
+        kvm_machine_renew(machine); /* so far it is a copy of its template, or what it was */
     } else {
         kvm_machine_became_ready(machine);
     }
@@ -198,6 +198,7 @@ kvm_machine_disconnect(struct kvm_machine *machine)
     machine->qmp = NULL;
     machine->qmp_ready = false;
     kvm_machine_lose_freeze(machine);
+    kvm_machine_drop_park(machine); /* if it stands still, that is seen when it is back */
     kvm_machine_fail_motion(machine);
     kvm_machine_drop_account(machine);
     kvm_agent_free(machine->agent);
@@ -252,13 +253,30 @@ mismatch(struct kvm_machine *machine, const char *what)
     kvm_machine_note_change(machine);
 }
 
+/* Nobody wants it to: its parking was given up, by a hostd before this one or by ours. */
+static bool
+stands_still(const struct kvm_machine *machine, const char *status)
+{
+    static const char *const still[] = {"paused", "postmigrate", "finish-migrate", NULL};
+
+    return status != NULL && g_strv_contains(still, status) && machine->record.ready &&
+           machine->record.stage == KVM_STAGE_RUNNING && !machine->record.held &&
+           !machine->park.active && machine->freeze.done == NULL;
+}
+
 static void
 on_health(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
 {
+    struct kvm_machine *machine = user_data;
+    const char *status = json_string_value(json_object_get(result, "status"));
+
     if (result == NULL) {
-        monitor_failed(user_data, text);
-    } else if (g_strcmp0(json_string_value(json_object_get(result, "status")), "io-error") == 0) {
-        kvm_machine_hold(user_data); /* nobody was listening when it happened */
+        monitor_failed(machine, text);
+    } else if (g_strcmp0(status, "io-error") == 0) {
+        kvm_machine_hold(machine); /* nobody was listening when it happened */
+    } else if (stands_still(machine, status)) {
+        vd_notice("machine", "%s: stands still for no reason, goes on", machine->record.id);
+        kvm_machine_run_on(machine);
     }
 }
 
@@ -294,10 +312,13 @@ verified(struct kvm_machine *machine)
         kvm_machine_became_ready(machine);
         return;
     }
-    if (machine->record.forked && !machine->record.ready) {
+    if ((machine->record.forked || machine->record.woken) && !machine->record.ready) {
         kvm_machine_fork(machine);
     } else {
         kvm_machine_listen(machine);
+    }
+    if (machine->record.ready) {
+        (void)ask_health(machine); /* a hostd that was killed may have been parking it */
     }
 }
 
@@ -378,7 +399,8 @@ kvm_machine_type(struct kvm_machine *machine, const char *text)
 bool
 kvm_machine_takes_display(const struct kvm_machine *machine)
 {
-    return machine->verified && machine->qmp_ready && machine->record.stage == KVM_STAGE_RUNNING;
+    return machine->verified && machine->qmp_ready && machine->record.stage == KVM_STAGE_RUNNING &&
+           !machine->park.active;
 }
 
 void

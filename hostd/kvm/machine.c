@@ -3,15 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hostd/kvm/machine-private.h"
-#include "hostd/kvm/socket.h"
 #include "hostd/kvm/spec.h"
 #include "hostd/kvm/trash.h"
 #include "protocol/base/clock.h"
@@ -20,7 +16,6 @@
 
 #define LOG_MAX       (1024 * 1024) /* bytes of a machine's own words that are kept */
 #define LOG_TAIL_SIZE 512
-#define UNFINISHED_MS 2000 /* that a process gets to end after SIGKILL */
 
 void
 kvm_machine_drop_source(guint *source)
@@ -127,7 +122,8 @@ kvm_machine_new(const struct kvm_environment *environment, const char *id,
     machine->record.id = g_strdup(id);
     machine->path = g_build_filename(environment->desktops, id, NULL);
     machine->folder = open(machine->path, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    machine->pidfd = machine->display_fd = machine->ram_fd = machine->freeze.state_fd = -1;
+    machine->pidfd = machine->display_fd = machine->ram_fd = -1;
+    machine->freeze.state_fd = machine->park.state_fd = -1;
     return machine;
 }
 
@@ -157,6 +153,34 @@ fill_record(struct kvm_machine *machine, const struct kvm_order *order)
     record->since_ms = vd_wall_ms();
 }
 
+/*
+ * What its memory knows of the machine is as it was when it was parked, whatever the pool says now.
+ * NULL, or why it cannot be.
+ */
+static const char *
+take_parked(struct kvm_machine *machine)
+{
+    struct kvm_record *record = &machine->record;
+    struct kvm_record before;
+
+    if (!kvm_record_read(&before, machine->path, NULL) || before.stage != KVM_STAGE_PARKED ||
+        !kvm_machine_is_saved(machine)) {
+        return "it was not parked here";
+    }
+    g_free(record->uuid);
+    record->uuid = g_steal_pointer(&before.uuid);
+    record->cpu = before.cpu;
+    record->memory_mb = before.memory_mb;
+    record->display = before.display;
+    record->network = before.network;
+    record->userdisk = before.userdisk;
+    record->agent = before.agent;
+    record->forked = false; /* all of its memory is its own now */
+    record->woken = true;
+    kvm_record_clear(&before);
+    return NULL;
+}
+
 static char *
 image_file(const struct kvm_environment *environment, const struct kvm_order *order,
            const char *name)
@@ -182,20 +206,24 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
 {
     g_autofree char *path = g_build_filename(environment->desktops, order->id, NULL);
     g_autofree char *text = NULL;
+    const char *refused = order->refused;
     int made = vd_mkdir_all(path, 0700);
     int taken;
     struct kvm_machine *machine = kvm_machine_new(environment, order->id, changed, user_data);
 
     fill_record(machine, order);
+    if (order->wake && refused == NULL) {
+        refused = take_parked(machine);
+    }
     if (made < 0 || machine->folder < 0 || !kvm_machine_save(machine)) {
         text = g_strdup_printf("cannot write to its folder%s%s", made < 0 ? ": " : "",
                                made < 0 ? strerror(-made) : "");
         kvm_machine_set_stage(machine, KVM_STAGE_FAILED, text);
         return machine;
     }
-    if (order->refused != NULL || (order->want_kvm && environment->accel != KVM_ACCEL_KVM)) {
+    if (refused != NULL || (order->want_kvm && environment->accel != KVM_ACCEL_KVM)) {
         kvm_machine_set_stage(machine, KVM_STAGE_FAILED,
-                              order->refused != NULL ? order->refused : environment->accel_text);
+                              refused != NULL ? refused : environment->accel_text);
         return machine;
     }
     taken = order->origin == NULL
@@ -210,7 +238,8 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     machine->initrd = image_file(environment, order, order->files.initrd);
     machine->disk = image_file(environment, order, order->files.disk);
     machine->cmdline = g_strdup(order->files.cmdline);
-    machine->network = g_strdup(order->network);
+    machine->network =
+        !machine->record.network ? NULL : g_strdup(order->network != NULL ? order->network : "");
     if (order->fork != NULL) {
         machine->fork_state = g_strdup(order->fork->state);
         machine->fork_disk = g_strdup(order->fork->disk);
@@ -218,151 +247,12 @@ kvm_machine_start(const struct kvm_environment *environment, const struct kvm_or
     machine->ram_fd = share_ram(order);
     machine->begun_us = vd_monotonic_us();
     vd_notice("machine", "%s: %s %s:%u, %u processors, %u MiB, %s", order->id,
-              order->fork != NULL ? "forking" : "starting with", order->image, order->revision,
-              order->cpu, order->memory_mb, kvm_accel_name(environment->accel));
+              order->wake           ? "waking with"
+              : order->fork != NULL ? "forking"
+                                    : "starting with",
+              order->image, order->revision, machine->record.cpu, machine->record.memory_mb,
+              kvm_accel_name(environment->accel));
     kvm_machine_boot(machine);
-    return machine;
-}
-
-/* Finds the process that was started and never written down. */
-static bool
-find_started(struct kvm_machine *machine)
-{
-    pid_t pid = kvm_machine_find_process(machine);
-
-    if (pid > 0) {
-        machine->record.process.pid = pid;
-        machine->record.process.start_time = vd_process_start_time(pid);
-        kvm_machine_set_stage(machine, KVM_STAGE_RUNNING, NULL);
-    }
-    return pid > 0;
-}
-
-static bool
-socket_is_held(const struct kvm_machine *machine)
-{
-    int fd = kvm_socket_connect(machine->folder, KVM_QMP_SOCKET);
-    bool held = fd != -ECONNREFUSED && fd != -ENOENT;
-
-    vd_fd_clear(&fd);
-    return held;
-}
-
-/* A record that was written before the start and never after it: was anything started? */
-static bool
-adopt_prepared(struct kvm_machine *machine)
-{
-    if (find_started(machine)) {
-        return true;
-    }
-    if (!socket_is_held(machine)) {
-        return false; /* so nobody was started */
-    }
-    machine->mismatch = machine->unfound = true;
-    kvm_machine_set_text(machine, "something holds its control socket, its process is not found");
-    return true;
-}
-
-/*
- * When the socket's holder was looked for it may have been between fork and exec, and known by
- * nothing; by now it is found, or has let go of the socket.
- */
-static void
-look_again(struct kvm_machine *machine)
-{
-    bool found = find_started(machine);
-
-    if (!found && socket_is_held(machine)) {
-        return;
-    }
-    machine->mismatch = machine->unfound = false;
-    if (!found) {
-        kvm_machine_ended(machine);
-    } else if (kvm_machine_watch_process(machine)) {
-        vd_notice("machine", "%s: found after all", machine->record.id);
-        kvm_machine_connect(machine);
-    }
-}
-
-/*
- * How far a fork had come when hostd was killed cannot be seen from outside: it may still be its
- * template. It is over in a second, so that it is made again rather than mended.
- */
-static bool
-end_unfinished(struct kvm_machine *machine)
-{
-    struct pollfd ended = {.events = POLLIN};
-    bool gone;
-
-    if (machine->mismatch || machine->record.stage != KVM_STAGE_RUNNING) {
-        return false;
-    }
-    ended.fd = (int)syscall(SYS_pidfd_open, machine->record.process.pid, 0);
-    if (ended.fd < 0 || !vd_process_is_alive(machine->record.process)) {
-        vd_fd_clear(&ended.fd);
-        return true;
-    }
-    vd_notice("machine", "%s: was not yet forked to its end, ending it", machine->record.id);
-    (void)vd_launch_signal(machine->environment->launch, machine->record.slot,
-                           machine->record.process, SIGKILL); /* the wait tells */
-    gone = poll(&ended, 1, UNFINISHED_MS) > 0;
-    vd_fd_clear(&ended.fd);
-    return gone;
-}
-
-struct kvm_machine *
-kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
-                  kvm_machine_changed_fn changed, void *user_data)
-{
-    struct kvm_machine *machine = kvm_machine_new(environment, id, changed, user_data);
-    g_autoptr(GError) error = NULL;
-    struct kvm_record record;
-
-    vd_folder_sweep(machine->path);
-    if (!kvm_record_read(&record, machine->path, &error)) {
-        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
-            kvm_machine_free(machine);
-            return NULL; /* the record comes before anything else */
-        }
-        machine->damaged = true;
-        kvm_machine_set_text(machine, error->message);
-        vd_error("machine", "%s: %s, leaving it alone", id, error->message);
-        return machine;
-    }
-    kvm_record_clear(&machine->record);
-    machine->record = record;
-    kvm_machine_set_text(machine, record.text);
-    if (strcmp(record.id, id) != 0) {
-        machine->mismatch = true;
-        kvm_machine_set_text(machine, "its record names another desktop");
-        return machine;
-    }
-    if (record.stage == KVM_STAGE_GONE || record.stage == KVM_STAGE_STOPPED ||
-        (record.stage == KVM_STAGE_FAILED && record.process.pid == 0)) {
-        return machine;
-    }
-    if (strcmp(record.boot_id, environment->boot_id) != 0) {
-        kvm_machine_ended(machine); /* no process survives its host */
-        return machine;
-    }
-    if (machine->record.process.pid == 0 && !adopt_prepared(machine)) {
-        if (record.kept && kvm_machine_has_disk(machine)) {
-            kvm_machine_set_stage(machine, KVM_STAGE_STOPPED, NULL);
-            return machine;
-        }
-        kvm_machine_free(machine);
-        return NULL;
-    }
-    if (machine->record.forked && !machine->record.ready && end_unfinished(machine)) {
-        kvm_machine_free(machine);
-        return NULL;
-    }
-    if (!machine->mismatch && kvm_machine_watch_process(machine)) {
-        kvm_machine_connect(machine);
-        if (record.stage == KVM_STAGE_STOPPING) {
-            kvm_machine_resume_stop(machine);
-        }
-    }
     return machine;
 }
 
@@ -377,6 +267,7 @@ kvm_machine_free(struct kvm_machine *machine)
     kvm_machine_drop_account(machine);
     json_decref(machine->account.wanted);
     kvm_machine_drop_freeze(machine);
+    kvm_machine_drop_park(machine);
     kvm_machine_disconnect(machine);
     kvm_machine_drop_source(&machine->exit_source);
     kvm_machine_drop_source(&machine->boot_deadline);
@@ -452,7 +343,7 @@ kvm_machine_tend(struct kvm_machine *machine, enum kvm_room room)
         (void)kvm_machine_save(machine);
     }
     if (machine->unfound) {
-        look_again(machine);
+        kvm_machine_look_again(machine);
     }
     kvm_machine_mind_room(machine, room);
     /* The machine appends, so that a log cut to nothing simply grows anew. */
@@ -504,6 +395,8 @@ kvm_machine_state(const struct kvm_machine *machine)
         return KVM_STATE_FAILED;
     case KVM_STAGE_STOPPED:
         return KVM_STATE_STOPPED;
+    case KVM_STAGE_PARKED:
+        return machine->pidfd >= 0 ? KVM_STATE_PARKING : KVM_STATE_PARKED;
     case KVM_STAGE_PREPARED:
     case KVM_STAGE_RUNNING:
         break;
@@ -511,14 +404,16 @@ kvm_machine_state(const struct kvm_machine *machine)
     if (machine->silent) {
         return KVM_STATE_UNKNOWN;
     }
-    return machine->record.ready ? KVM_STATE_READY : KVM_STATE_STARTING;
+    return machine->park.active    ? KVM_STATE_PARKING
+           : machine->record.ready ? KVM_STATE_READY
+                                   : KVM_STATE_STARTING;
 }
 
 const char *
 kvm_state_name(enum kvm_state state)
 {
-    static const char *const names[] = {"starting", "ready",   "stopping", "gone",
-                                        "failed",   "stopped", "unknown"};
+    static const char *const names[] = {"starting", "ready",   "stopping", "gone",  "failed",
+                                        "stopped",  "unknown", "parking",  "parked"};
 
     return names[state];
 }

@@ -28,6 +28,8 @@ enum kvm_state {
     KVM_STATE_FAILED,  /* text says why */
     KVM_STATE_STOPPED, /* switched off, with its disk kept */
     KVM_STATE_UNKNOWN, /* it may run, but it does not answer or is not what the record says */
+    KVM_STATE_PARKING,
+    KVM_STATE_PARKED, /* its memory is in a file and takes none of the host's */
 };
 
 /* What all machines of a host share; borrowed, must outlive them. */
@@ -44,6 +46,9 @@ struct kvm_environment {
     unsigned boot_ms;       /* until a guest has to be ready */
     unsigned shutdown_ms;   /* what a guest gets for an orderly end */
     unsigned quit_ms;       /* what the engine gets to end after that, before it is killed */
+    /* The parked desktop in whose memory that user's disk is mounted, or NULL; borrowed. */
+    const char *(*parked_with)(const char *pool, const char *user, void *user_data);
+    void *user_data; /* of parked_with, which may be NULL: nothing is ever parked */
 };
 
 /* What an image revision brings to a machine; file names inside its folder, NULL for none. */
@@ -65,6 +70,7 @@ struct kvm_order {
     bool kept;                       /* its disk outlives the machine */
     int64_t keep_ms;                 /* how long a deleted disk stays in the trash */
     const char *origin;              /* an entry of the trash whose disk it takes, or NULL */
+    bool wake;                       /* a parked one comes back, as it was when it was parked */
     const char *refused;             /* not NULL: it must not be started, and this is why */
     const char *network;             /* a bridge; "": a card without one; NULL: no card */
     const struct kvm_template *fork; /* not NULL: it starts as a copy of that */
@@ -99,6 +105,13 @@ void kvm_machine_free(struct kvm_machine *machine);
  * start; else it goes into the trash, or is removed when nobody ever had the desktop. Idempotent.
  */
 void kvm_machine_stop(struct kvm_machine *machine, bool polite, bool resting);
+
+/*
+ * Parks a machine that is ready: it is stopped, its memory is written to a file and its process
+ * ends. What cannot be parked goes on, and its text says why; it is tried again when asked again,
+ * though not at once. kvm_machine_start() with an order to wake brings it back.
+ */
+void kvm_machine_park(struct kvm_machine *machine);
 
 /* Writes down who has it and what becomes of its disk, when that is news. */
 void kvm_machine_note_owner(struct kvm_machine *machine, const char *user, bool kept,

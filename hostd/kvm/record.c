@@ -11,8 +11,8 @@
 
 #define RECORD_VERSION 1
 
-static const char *const stage_names[] = {"prepared", "running", "stopping",
-                                          "gone",     "failed",  "stopped"};
+static const char *const stage_names[] = {"prepared", "running", "stopping", "gone",
+                                          "failed",   "stopped", "parked"};
 
 void
 kvm_record_clear(struct kvm_record *record)
@@ -33,7 +33,7 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
     g_autofree char *path = g_build_filename(folder, KVM_RECORD_FILE, NULL);
     json_t *json = json_pack(
         "{s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:i, s:I, s:s, "
-        "s:b, s:I, s:s?, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s?, s:I}",
+        "s:b, s:I, s:s?, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s?, s:I}",
         "version", RECORD_VERSION, "id", record->id, "pool", record->pool, "image", record->image,
         "revision", (int)record->revision, "slot", (int)record->slot, "epoch",
         (json_int_t)record->epoch, "run_epoch", (json_int_t)record->run_epoch, "cpu",
@@ -42,10 +42,10 @@ kvm_record_write(const struct kvm_record *record, const char *folder)
         record->boot_id, "pid", (int)record->process.pid, "start_time",
         (json_int_t)record->process.start_time, "stage", stage_names[record->stage], "ready",
         (int)record->ready, "since_ms", (json_int_t)record->since_ms, "text", record->text,
-        "display", kvm_display_name(record->display), "forked", (int)record->forked, "kept",
-        (int)record->kept, "network", (int)record->network, "userdisk", (int)record->userdisk,
-        "held", (int)record->held, "resting", (int)record->resting, "user", record->user, "keep_ms",
-        (json_int_t)record->keep_ms);
+        "display", kvm_display_name(record->display), "forked", (int)record->forked, "woken",
+        (int)record->woken, "kept", (int)record->kept, "network", (int)record->network, "userdisk",
+        (int)record->userdisk, "held", (int)record->held, "resting", (int)record->resting, "user",
+        record->user, "keep_ms", (json_int_t)record->keep_ms);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
     int result = text == NULL ? -EILSEQ : vd_file_replace(path, text, strlen(text), 0600);
 
@@ -115,6 +115,7 @@ parse(json_t *json, struct kvm_record *record)
     record->user = g_strdup(json_string_value(json_object_get(json, "user")));
     record->keep_ms = MAX(json_integer_value(json_object_get(json, "keep_ms")), 0);
     record->forked = json_is_true(json_object_get(json, "forked"));
+    record->woken = json_is_true(json_object_get(json, "woken"));
     record->agent = agent != 0;
     record->ready = ready != 0;
     record->since_ms = since_ms;

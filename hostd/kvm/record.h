@@ -27,6 +27,7 @@ enum kvm_stage {
     KVM_STAGE_GONE,     /* ended, nothing of it is left */
     KVM_STAGE_FAILED,   /* ended or never came; text says why */
     KVM_STAGE_STOPPED,  /* switched off; its disk is kept for the next start */
+    KVM_STAGE_PARKED,   /* its memory is in a file; whatever process is left must not run on */
 };
 
 struct kvm_record {
@@ -39,6 +40,7 @@ struct kvm_record {
     enum kvm_accel accel;
     enum kvm_display display;
     bool forked;               /* from a template; false: booted */
+    bool woken;                /* its process took a parked one's memory, or is to take it */
     bool agent;                /* the guest runs our agent and will say when it is ready */
     char *uuid;                /* owned */
     char *boot_id;             /* owned; of the host when the machine was started */

@@ -80,8 +80,8 @@ kvm_spec_check(const struct kvm_spec *spec, GError **error)
     if ((spec->disk_fd < 0) != (spec->base_fd < 0) || (spec->middle_fd >= 0 && spec->disk_fd < 0)) {
         return refuse(error, "a disk needs both its overlay and what it stands on");
     }
-    if (spec->incoming && (spec->ram_fd < 0 || spec->ram_shared)) {
-        return refuse(error, "a fork needs its template's memory, and must not write to it");
+    if (spec->incoming && spec->ram_shared) {
+        return refuse(error, "a fork must not write to its template's memory");
     }
     if (spec->kernel_fd < 0 && (spec->initrd_fd >= 0 || spec->cmdline != NULL)) {
         return refuse(error, "an initrd or a kernel command line without a kernel");
