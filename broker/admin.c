@@ -352,6 +352,25 @@ verb_session_end(struct broker *broker, const json_t *message)
     return broker_answer_new();
 }
 
+static json_t *
+verb_session_park(struct broker *broker, const json_t *message)
+{
+    const char *id = json_string_value(json_object_get(message, "session"));
+    struct broker_session *session = id != NULL ? broker_model_session(broker->model, id) : NULL;
+    struct broker_desktop *desktop =
+        session != NULL ? broker_model_desktop(broker->model, session->row.desktop) : NULL;
+
+    if (desktop == NULL) {
+        return no_session();
+    }
+    if (!desktop->row.parked &&
+        !broker_change_park(broker, desktop, "an administrator parked it")) {
+        return broker_answer_store_error();
+    }
+    broker_hosts_update(broker->hosts);
+    return broker_answer_new();
+}
+
 /* Words without control characters that fit a NOTICE. */
 static bool
 is_message(const char *text)
@@ -405,6 +424,7 @@ static const struct {
     {"session-show", verb_session_show},
     {"session-tell", verb_session_tell},
     {"session-end", verb_session_end},
+    {"session-park", verb_session_park},
     {"canary-begin", broker_canary_begin},
     {"canary-end", broker_canary_end},
     {"rollout", broker_admin_rollout},

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "broker/gateways.h"
+#include "broker/change-private.h"
 #include "broker/line.h"
 #include "broker/name.h"
 #include "protocol/base/clock.h"
@@ -13,17 +13,6 @@
 #define MODULE        "change"
 #define DESKTOP_BYTES 4
 #define SESSION_BYTES 8
-
-/* Ends the open transaction; false after logging why. */
-static bool
-commit(struct broker *broker, bool ok, GError **error)
-{
-    if (store_end(broker->store, ok, ok ? error : NULL)) {
-        broker->store_failed = false;
-        return true;
-    }
-    return broker_store_failed(broker, g_steal_pointer(error));
-}
 
 static void
 new_desktop_id(const struct broker *broker, char ret_id[STORE_ID_MAX + 1])
@@ -35,7 +24,7 @@ new_desktop_id(const struct broker *broker, char ret_id[STORE_ID_MAX + 1])
 
 static bool
 create_desktop(struct broker *broker, const struct broker_pool *pool,
-               const struct broker_host *host, unsigned revision, const char *owner,
+               const struct broker_host *host, unsigned revision, const char *owner, bool parked,
                char ret_id[STORE_ID_MAX + 1])
 {
     struct store_desktop row = {.slot = broker_model_free_slot(broker->model, host->row.name),
@@ -45,6 +34,7 @@ create_desktop(struct broker *broker, const struct broker_pool *pool,
                                 .memory_mb = pool->memory_mb,
                                 .accel_any = pool->accel_any,
                                 .display = pool->display,
+                                .parked = parked,
                                 .created_ms = vd_wall_ms()};
     GError *error = NULL;
 
@@ -68,7 +58,7 @@ broker_change_create_for(struct broker *broker, const struct broker_pool *pool,
                          const struct broker_host *host, const char *owner,
                          char ret_id[STORE_ID_MAX + 1])
 {
-    return create_desktop(broker, pool, host, pool->revision, owner, ret_id);
+    return create_desktop(broker, pool, host, pool->revision, owner, false, ret_id);
 }
 
 /* Puts the new row of a desktop into the store, and only then into the model. */
@@ -97,18 +87,23 @@ broker_change_delete(struct broker *broker, struct broker_desktop *desktop, cons
     return true;
 }
 
-/* Switches a desktop that is somebody's on or off. */
+/* What a desktop that is there is to be: switched off, parked, or neither. */
 static bool
-set_stopped(struct broker *broker, struct broker_desktop *desktop, bool stopped, const char *text)
+set_wanted(struct broker *broker, struct broker_desktop *desktop, bool stopped, bool parked,
+           const char *text)
 {
     struct store_desktop row = desktop->row;
 
     row.stopped = stopped;
+    row.parked = parked;
     if (!put_desktop(broker, desktop, &row)) {
         return false;
     }
-    vd_notice(MODULE, "desktop %s of '%s' is to be %s: %s", row.id, row.owner,
-              stopped ? "switched off" : "switched on", text);
+    vd_notice(MODULE, "desktop %s of pool '%s' is to be %s: %s", row.id, row.pool,
+              stopped  ? "switched off"
+              : parked ? "parked"
+                       : "running",
+              text);
     return true;
 }
 
@@ -221,6 +216,7 @@ assign(struct broker *broker, struct broker_session *session, struct broker_desk
 
     g_strlcpy(row.desktop, desktop->row.id, sizeof(row.desktop));
     row.disconnected_ms = vd_wall_ms();
+    owned.parked = false;
     if (pool != NULL && pool->dedicated) {
         g_strlcpy(owned.owner, row.user, sizeof(owned.owner));
     }
@@ -230,7 +226,7 @@ assign(struct broker *broker, struct broker_session *session, struct broker_desk
     ok = store_session_put(broker->store, &row, &error) &&
          store_desktop_put(broker->store, &owned, &error) &&
          put_userdisk(broker, pool, &row, owned.host, &disk, &error);
-    if (!commit(broker, ok, &error)) {
+    if (!broker_change_commit(broker, ok, &error)) {
         return false;
     }
     session->row = row;
@@ -249,6 +245,43 @@ assign(struct broker *broker, struct broker_session *session, struct broker_desk
 
 static bool end_session(struct broker *broker, struct broker_session *session, const char *kind,
                         bool polite, const char *text);
+
+bool
+broker_change_park(struct broker *broker, struct broker_desktop *desktop, const char *text)
+{
+    struct broker_session *session = broker_model_session_on(broker->model, desktop->row.id);
+
+    if (!set_wanted(broker, desktop, false, true, text)) {
+        return false;
+    }
+    if (session != NULL) {
+        broker_audit(broker, "park", session->row.user, NULL, session->row.id, text);
+        broker_change_close_streams(
+            broker, session->row.id, VDP_GOAWAY_ENDED,
+            "your desktop is parked; connect again to go on where you were");
+    }
+    return true;
+}
+
+bool
+broker_change_wake(struct broker *broker, struct broker_session *session)
+{
+    struct broker_desktop *desktop = broker_model_desktop(broker->model, session->row.desktop);
+    struct store_session row = session->row;
+    GError *error = NULL;
+
+    if (desktop == NULL || !desktop->row.parked) {
+        return true;
+    }
+    /* The clock that had it parked begins anew, or it would strike before she is in. */
+    row.disconnected_ms = vd_wall_ms();
+    if (!store_session_put(broker->store, &row, &error)) {
+        return broker_store_failed(broker, error);
+    }
+    session->row = row;
+    broker_audit(broker, "wake", row.user, NULL, row.id, row.desktop);
+    return set_wanted(broker, desktop, false, false, "its user is back");
+}
 
 static bool
 forget(struct broker *broker, struct broker_session *session)
@@ -277,7 +310,8 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
     }
     switch (action->kind) {
     case BROKER_CREATE:
-        return create_desktop(broker, action->pool, action->host, action->revision, "", id);
+        return create_desktop(broker, action->pool, action->host, action->revision, "",
+                              action->parked, id);
     case BROKER_STOP:
         return broker_change_delete(broker, action->desktop, action->text);
     case BROKER_FAIL:
@@ -285,7 +319,10 @@ broker_change_apply(struct broker *broker, const struct broker_action *action)
         return broker_change_delete(broker, action->desktop, action->text);
     case BROKER_WAKE:
     case BROKER_REST:
-        return set_stopped(broker, action->desktop, action->kind == BROKER_REST, action->text);
+        return set_wanted(broker, action->desktop, action->kind == BROKER_REST, false,
+                          action->text);
+    case BROKER_PARK:
+        return broker_change_park(broker, action->desktop, action->text);
     case BROKER_AGE:
         return note_age(broker, action->desktop, action->at_ms);
     case BROKER_DROP:
@@ -331,23 +368,6 @@ broker_change_wait(struct broker *broker, const char *user, const char *pool, co
     return session;
 }
 
-/* Tells the gateways to let go of every stream of a session. */
-static void
-close_streams(struct broker *broker, const char *session, int reason, const char *text)
-{
-    guint i;
-
-    for (i = 0; i < broker->model->streams->len; i++) {
-        struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i);
-
-        if (strcmp(stream->row.session, session) == 0 && !stream->replaced) {
-            stream->replaced = true;
-            broker_gateways_close(broker->gateways, stream->row.gateway, stream->row.id, reason,
-                                  text);
-        }
-    }
-}
-
 /* With polite the guest of a desktop that is to go is shut down in order first. */
 static bool
 end_session(struct broker *broker, struct broker_session *session, const char *kind, bool polite,
@@ -365,17 +385,17 @@ end_session(struct broker *broker, struct broker_session *session, const char *k
     if (ok && desktop != NULL) {
         row = desktop->row;
         row.gone = row.owner[0] == '\0';
-        row.stopped = !row.gone;
+        row.stopped = !row.gone && !row.parked; /* else its memory would be lost */
         row.polite = polite && row.gone;
         ok = store_desktop_put(broker->store, &row, &error);
     }
-    if (!commit(broker, ok, &error)) {
+    if (!broker_change_commit(broker, ok, &error)) {
         return false;
     }
     vd_notice(MODULE, "session %s of '%s' on %s ended (%s): %s", session->row.id, session->row.user,
               session->row.desktop[0] != '\0' ? session->row.desktop : "no desktop", kind, text);
     broker_audit(broker, "session-end", session->row.user, kind, session->row.id, text);
-    close_streams(broker, session->row.id, VDP_GOAWAY_ENDED, text);
+    broker_change_close_streams(broker, session->row.id, VDP_GOAWAY_ENDED, text);
     broker_model_remove_session(broker->model, session);
     if (desktop != NULL) {
         desktop->row = row;
@@ -388,199 +408,4 @@ broker_change_end(struct broker *broker, struct broker_session *session, const c
                   const char *text)
 {
     return end_session(broker, session, kind, false, text);
-}
-
-/* Streams of the session that never came to be: their tickets die with them. */
-static bool
-remove_pending(struct broker *broker, const char *session, GError **error)
-{
-    guint i;
-
-    for (i = 0; i < broker->model->streams->len; i++) {
-        const struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i);
-
-        if (!stream->row.joined && strcmp(stream->row.session, session) == 0 &&
-            !store_stream_remove(broker->store, stream->row.id, error)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-put_tickets(struct broker *broker, const struct store_session *session,
-            const struct store_stream *stream, const char *ticket_token, const char *uplink_token,
-            GError **error)
-{
-    struct store_ticket ticket = {.kind = STORE_TICKET_CLIENT,
-                                  .expires_ms = stream->created_ms + BROKER_TICKET_MS};
-
-    g_strlcpy(ticket.stream, stream->id, sizeof(ticket.stream));
-    g_strlcpy(ticket.session, session->id, sizeof(ticket.session));
-    g_strlcpy(ticket.user, session->user, sizeof(ticket.user));
-    if (ticket_token != NULL && !store_ticket_put(broker->store, ticket_token, &ticket, error)) {
-        return false;
-    }
-    ticket.kind = STORE_TICKET_UPLINK;
-    return store_ticket_put(broker->store, uplink_token, &ticket, error);
-}
-
-struct broker_stream *
-broker_change_stream(struct broker *broker, struct broker_session *session, const char *gateway,
-                     const char *url, char ret_ticket[VD_TOKEN_CHARS + 1])
-{
-    struct store_stream row = {.created_ms = vd_wall_ms()};
-    char uplink[VD_TOKEN_CHARS + 1];
-    struct broker_stream *stream;
-    GError *error = NULL;
-    bool ok;
-    guint i;
-
-    broker_id_new(row.id, sizeof(row.id), 'x', SESSION_BYTES);
-    g_strlcpy(row.session, session->row.id, sizeof(row.session));
-    g_strlcpy(row.desktop, session->row.desktop, sizeof(row.desktop));
-    g_strlcpy(row.gateway, gateway, sizeof(row.gateway));
-    g_strlcpy(row.url, url, sizeof(row.url));
-    vd_token_new(ret_ticket);
-    vd_token_new(uplink);
-    if (!store_begin(broker->store, &error)) {
-        broker_store_failed(broker, error);
-        return NULL;
-    }
-    ok = remove_pending(broker, session->row.id, &error) &&
-         store_stream_put(broker->store, &row, &error) &&
-         put_tickets(broker, &session->row, &row, ret_ticket, uplink, &error);
-    if (!commit(broker, ok, &error)) {
-        return NULL;
-    }
-    /*
-     * The desktop's streamer lets the old client go as soon as it hears of the new stream; the
-     * gateway says why, so that the old client does not come back and take over in its turn.
-     */
-    close_streams(broker, session->row.id, VDP_GOAWAY_TAKEN_OVER,
-                  "another device shows this desktop now");
-    for (i = broker->model->streams->len; i > 0; i--) {
-        stream = g_ptr_array_index(broker->model->streams, i - 1);
-        if (!stream->row.joined && strcmp(stream->row.session, session->row.id) == 0) {
-            broker_model_remove_stream(broker->model, stream);
-        }
-    }
-    stream = broker_model_add_stream(broker->model, &row);
-    memcpy(stream->token, uplink, sizeof(uplink));
-    explicit_bzero(uplink, sizeof(uplink));
-    return stream;
-}
-
-static bool
-put_connected(struct broker *broker, struct broker_session *session, int64_t disconnected_ms,
-              GError **error)
-{
-    struct store_session row = session->row;
-
-    row.disconnected_ms = disconnected_ms;
-    return store_session_put(broker->store, &row, error);
-}
-
-bool
-broker_change_joined(struct broker *broker, struct broker_stream *stream)
-{
-    struct broker_session *session = broker_model_session(broker->model, stream->row.session);
-    struct store_stream row = stream->row;
-    GError *error = NULL;
-    bool ok;
-
-    if (session == NULL) {
-        return true;
-    }
-    row.joined = true;
-    if (!store_begin(broker->store, &error)) {
-        return broker_store_failed(broker, error);
-    }
-    ok = store_stream_put(broker->store, &row, &error) && put_connected(broker, session, 0, &error);
-    if (!commit(broker, ok, &error)) {
-        return false;
-    }
-    stream->row = row;
-    session->row.disconnected_ms = 0;
-    broker_model_set_picture(session, NULL, 0, 0); /* what it shows now is another one */
-    vd_info(MODULE, "session %s: stream %s is joined", session->row.id, row.id);
-    return true;
-}
-
-static bool
-has_other_joined(const struct broker_model *model, const struct broker_stream *but)
-{
-    guint i;
-
-    for (i = 0; i < model->streams->len; i++) {
-        const struct broker_stream *stream = g_ptr_array_index(model->streams, i);
-
-        if (stream != but && stream->row.joined &&
-            strcmp(stream->row.session, but->row.session) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool
-broker_change_closed(struct broker *broker, struct broker_stream *stream)
-{
-    struct broker_session *session = broker_model_session(broker->model, stream->row.session);
-    int64_t now_ms = vd_wall_ms();
-    bool alone = session != NULL && session->row.disconnected_ms == 0 &&
-                 !has_other_joined(broker->model, stream);
-    GError *error = NULL;
-    bool ok;
-
-    if (!store_begin(broker->store, &error)) {
-        return broker_store_failed(broker, error);
-    }
-    ok = store_stream_remove(broker->store, stream->row.id, &error) &&
-         (!alone || put_connected(broker, session, now_ms, &error));
-    if (!commit(broker, ok, &error)) {
-        return false;
-    }
-    if (alone) {
-        session->row.disconnected_ms = now_ms;
-    }
-    vd_info(MODULE, "session %s: stream %s is over", stream->row.session, stream->row.id);
-    broker_model_remove_stream(broker->model, stream);
-    return true;
-}
-
-void
-broker_change_refresh_streams(struct broker *broker)
-{
-    guint i;
-
-    for (i = 0; i < broker->model->streams->len; i++) {
-        struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i);
-        const struct broker_session *session =
-            broker_model_session(broker->model, stream->row.session);
-        GError *error = NULL;
-
-        /* A joined stream needs no valid one any more, only a well-formed member of its entry. */
-        vd_token_new(stream->token);
-        if (!stream->row.joined && session != NULL &&
-            !put_tickets(broker, &session->row, &stream->row, NULL, stream->token, &error)) {
-            broker_store_failed(broker, error);
-        }
-    }
-}
-
-void
-broker_change_expire_streams(struct broker *broker)
-{
-    int64_t now_ms = vd_wall_ms();
-    guint i;
-
-    for (i = broker->model->streams->len; i > 0; i--) {
-        struct broker_stream *stream = g_ptr_array_index(broker->model->streams, i - 1);
-
-        if (!stream->row.joined && now_ms - stream->row.created_ms > BROKER_PENDING_MS &&
-            !broker_change_closed(broker, stream)) {
-            return;
-        }
-    }
 }

@@ -39,6 +39,11 @@ bool broker_change_delete_disk(struct broker *broker, struct store_userdisk *dis
 void broker_change_disk_gone(struct broker *broker, const char *host, const char *user,
                              const char *pool);
 
+/* Has a desktop parked; whoever looks at it is sent away and may come back. */
+bool broker_change_park(struct broker *broker, struct broker_desktop *desktop, const char *text);
+/* Has the desktop of a session brought back when it is parked, or is to be. */
+bool broker_change_wake(struct broker *broker, struct broker_session *session);
+
 /*
  * Ends a session: its clients are sent away with text, its desktop is wanted gone, or
  * switched off if it is the user's own. kind is for the

@@ -75,7 +75,7 @@ stream_json(const struct broker_model *model, const struct broker_pools *pools,
         session != NULL ? broker_model_stream_of(model, session->row.id) : NULL;
     json_t *json;
 
-    if (stream == NULL || desktop->row.gone) {
+    if (stream == NULL || desktop->row.gone || desktop->row.parked) {
         return json_null();
     }
     json = json_object();
@@ -180,6 +180,7 @@ broker_desired(const struct broker_model *model, const struct broker_pools *pool
         json_object_set_new(json, "state",
                             json_string(row->gone      ? "gone"
                                         : row->stopped ? "stopped"
+                                        : row->parked  ? "parked"
                                                        : "running"));
         add_network(json, pools, row);
         json_object_set_new(json, "polite", json_boolean(row->polite));
@@ -271,6 +272,7 @@ broker_observe(struct broker_model *model, struct broker_host *host,
 
     host->connected = true;
     host->memory_free_mb = message->observed.memory_free_mb;
+    host->tight = message->observed.tight;
     g_strlcpy(host->text, message->observed.text, sizeof(host->text));
     g_array_set_size(host->images, 0);
     g_array_append_vals(host->images, message->observed.images->data,

@@ -40,9 +40,9 @@ parse_hello(const json_t *json, struct broker_hostmsg *message)
 static bool
 parse_state(const char *text, enum broker_state *ret_state)
 {
-    static const enum broker_state states[] = {BROKER_STARTING, BROKER_READY,  BROKER_STOPPING,
-                                               BROKER_GONE,     BROKER_FAILED, BROKER_STOPPED,
-                                               BROKER_UNKNOWN};
+    static const enum broker_state states[] = {BROKER_STARTING, BROKER_READY,   BROKER_STOPPING,
+                                               BROKER_GONE,     BROKER_FAILED,  BROKER_STOPPED,
+                                               BROKER_UNKNOWN,  BROKER_PARKING, BROKER_PARKED};
     size_t i;
 
     for (i = 0; i < G_N_ELEMENTS(states); i++) {
@@ -153,6 +153,7 @@ parse_observed(const json_t *json, struct broker_hostmsg *message)
         !json_is_array(images) || json_array_size(images) > BROKER_HOSTMSG_MAX_IMAGES) {
         return false;
     }
+    message->observed.tight = json_is_true(json_object_get(json, "tight"));
     message->observed.desktops = g_array_new(FALSE, TRUE, sizeof(struct broker_seen_desktop));
     message->observed.images = g_array_new(FALSE, TRUE, sizeof(struct broker_image));
     message->observed.trash = g_array_new(FALSE, TRUE, sizeof(struct broker_trash));

@@ -55,6 +55,7 @@ struct broker_hostmsg {
     } hello;
     struct {
         unsigned memory_free_mb;
+        bool tight; /* its disk is nearly full */
         char text[BROKER_TEXT_MAX + 1];
         GArray *desktops; /* struct broker_seen_desktop */
         GArray *images;   /* struct broker_image */

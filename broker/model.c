@@ -434,8 +434,8 @@ broker_model_forget_failures(struct broker_model *model)
 const char *
 broker_state_name(enum broker_state state)
 {
-    static const char *const names[] = {"unseen", "starting", "ready",   "stopping",
-                                        "gone",   "failed",   "stopped", "unknown"};
+    static const char *const names[] = {"unseen", "starting", "ready",   "stopping", "gone",
+                                        "failed", "stopped",  "unknown", "parking",  "parked"};
 
     return names[state];
 }

@@ -27,6 +27,8 @@ enum broker_state {
     BROKER_FAILED,
     BROKER_STOPPED, /* switched off, its disk kept */
     BROKER_UNKNOWN, /* the host cannot say: never taken for dead */
+    BROKER_PARKING,
+    BROKER_PARKED, /* its memory is in a file */
 };
 
 struct broker_image {
@@ -58,6 +60,7 @@ struct broker_host {
     unsigned mips;           /* what the probe measured, millions of instructions a second */
     char accel_text[BROKER_TEXT_MAX + 1]; /* the probe's own sentence */
     char text[BROKER_TEXT_MAX + 1];       /* what is wrong with it, in its own words, or "" */
+    bool tight;                           /* its disk is nearly full */
     GArray *images;                       /* struct broker_image */
     GArray *trash;                        /* struct broker_trash */
 };

@@ -20,12 +20,13 @@ host_load(const struct broker_model *model, const struct broker_host *host)
         const struct broker_desktop *desktop = g_ptr_array_index(model->desktops, i);
 
         if (strcmp(desktop->row.host, host->row.name) != 0 ||
-            (desktop->row.stopped && desktop->state == BROKER_STOPPED)) {
+            (desktop->row.stopped && desktop->state == BROKER_STOPPED) ||
+            (desktop->row.parked && desktop->state == BROKER_PARKED)) {
             continue;
         }
         load.memory_mb += desktop->promise_mb != 0 ? desktop->promise_mb : desktop->row.memory_mb;
         load.cpu += desktop->row.cpu;
-        if (desktop->state == BROKER_UNSEEN) {
+        if (desktop->state == BROKER_UNSEEN || desktop->state == BROKER_PARKED) {
             load.memory_pending_mb += desktop->row.memory_mb;
         }
     }
@@ -117,6 +118,26 @@ host_passes(const struct broker_host *host, const struct broker_pool *pool, unsi
         return true;
     }
     return false;
+}
+
+bool
+broker_placement_has_room(const struct broker_model *model, const struct broker_desktop *desktop,
+                          char ret_text[BROKER_PLACEMENT_TEXT])
+{
+    const struct broker_host *host = broker_model_host(model, desktop->row.host);
+    struct load load;
+    uint64_t left;
+
+    if (host == NULL || !host->connected) {
+        g_strlcpy(ret_text, "the host is not connected", BROKER_PLACEMENT_TEXT);
+        return false;
+    }
+    load = host_load(model, host);
+    left = memory_left(host, &load);
+    g_snprintf(ret_text, BROKER_PLACEMENT_TEXT,
+               "%uM of memory are wanted, %" G_GUINT64_FORMAT "M of %uM are left",
+               desktop->row.memory_mb, left, host->memory_mb);
+    return desktop->row.memory_mb <= left;
 }
 
 unsigned

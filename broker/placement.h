@@ -42,6 +42,12 @@ struct broker_placement broker_placement_find(const struct broker_model *model,
                                               const struct broker_pool *pool, const char *home);
 void broker_placement_clear(struct broker_placement *placement);
 
+/* Whether the host of a parked desktop has the memory to bring it back; else ret_text says why not.
+ */
+bool broker_placement_has_room(const struct broker_model *model,
+                               const struct broker_desktop *desktop,
+                               char ret_text[BROKER_PLACEMENT_TEXT]);
+
 /* "memory", for JSON and logs. */
 const char *broker_rule_name(enum broker_rule rule);
 

@@ -130,6 +130,7 @@ list_effects(const struct broker_model *model, const struct broker_pool *pool, i
     unsigned fit = count.ready + count.starting;
     unsigned room = pool->max > count.assigned ? pool->max - count.assigned : 0;
     unsigned target = MIN(broker_pool_spares(pool, now_ms), room);
+    unsigned parked = MIN(broker_pool_parked(pool, now_ms), room - target);
     json_t *effects = json_array();
 
     if (count.outdated > 0) {
@@ -141,6 +142,13 @@ list_effects(const struct broker_model *model, const struct broker_pool *pool, i
             plural(target - fit - count.outdated));
     } else if (fit > target) {
         say(effects, "%u spare%s will be stopped", fit - target, plural(fit - target));
+    }
+    if (parked > count.parked) {
+        say(effects, "%u spare%s will be parked", parked - count.parked,
+            plural(parked - count.parked));
+    } else if (count.parked > parked) {
+        say(effects, "%u parked spare%s will go", count.parked - parked,
+            plural(count.parked - parked));
     }
     if (count.assigned > pool->max) {
         say(effects, "%u desktops are in use, Max=%u is reached when sessions end", count.assigned,
@@ -157,7 +165,7 @@ static json_t *
 list_end(const struct broker_model *model, const struct broker_pool *pool, int64_t now_ms)
 {
     struct broker_pool_count count = broker_pool_count(model, pool, now_ms);
-    unsigned spares = count.ready + count.starting + count.outdated + count.lost;
+    unsigned spares = count.ready + count.starting + count.parked + count.outdated + count.lost;
     json_t *effects = json_array();
 
     if (spares > 0) {

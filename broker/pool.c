@@ -51,6 +51,12 @@ broker_pool_spares(const struct broker_pool *pool, int64_t now_ms)
     return broker_schedule_running(pool->schedules, pool->spares_running, now_ms);
 }
 
+unsigned
+broker_pool_parked(const struct broker_pool *pool, int64_t now_ms)
+{
+    return broker_schedule_parked(pool->schedules, pool->spares_parked, now_ms);
+}
+
 bool
 broker_pool_forks(const struct broker_pool *pool)
 {

@@ -18,6 +18,13 @@ enum broker_clone {
     BROKER_CLONE_DISK, /* booted from a copy of the image's disk */
 };
 
+/* What a clock of a session does when it strikes. */
+enum broker_expire {
+    BROKER_EXPIRE_LOGOFF,   /* the desktop ends, after it was written out */
+    BROKER_EXPIRE_SHUTDOWN, /* its guest is shut down in order first */
+    BROKER_EXPIRE_PARK,     /* it is parked, and the session goes on when its user is back */
+};
+
 /* How a machine is shown; in the store as a number, so new ones are only added. */
 enum broker_display {
     BROKER_DISPLAY_AUTO,  /* what a host takes for the best */
@@ -45,25 +52,26 @@ struct broker_pool {
     char *canary_tap;        /* that key, as "a" or "leftctrl+esc" */
     unsigned cpu;
     unsigned memory_mb;
-    bool accel_any;          /* false: only a host with a real KVM */
-    unsigned display;        /* enum broker_display */
-    unsigned clone;          /* enum broker_clone */
-    char *bridge;            /* that its desktops are on; NULL: they have no network */
-    unsigned overcommit;     /* virtual processors that a host gives for one real */
-    unsigned spares_running; /* desktops kept ready beyond the assigned ones */
-    GPtrArray *schedules;    /* struct broker_schedule *: other numbers at some hours */
-    unsigned restrain_count; /* so many failures ... */
-    int64_t restrain_ms;     /* ... within this time set the pool aside for as long */
-    int64_t disconnected_ms; /* a session without a client ends after */
-    int64_t input_idle_ms;   /* a session whose user touches nothing ends after; 0: never */
-    int64_t absolute_ms;     /* any session ends after; 0: never */
-    bool disconnected_off;   /* what those clocks do: the guest is shut down in order ... */
-    bool input_idle_off;     /* ... before its machine ends; false: it writes everything out */
-    bool absolute_off;
-    bool last_screen;     /* its user's launcher shows what a session showed last */
-    bool accounts;        /* a session is its user's own account; false: the image's */
-    unsigned userdisk_mb; /* size of the disk that follows each user; 0: none has one */
-    int64_t trash_ms;     /* a deleted disk can be had back for; 0: it cannot */
+    bool accel_any;               /* false: only a host with a real KVM */
+    unsigned display;             /* enum broker_display */
+    unsigned clone;               /* enum broker_clone */
+    char *bridge;                 /* that its desktops are on; NULL: they have no network */
+    unsigned overcommit;          /* virtual processors that a host gives for one real */
+    unsigned spares_running;      /* desktops kept ready beyond the assigned ones */
+    unsigned spares_parked;       /* and in files, beyond those */
+    GPtrArray *schedules;         /* struct broker_schedule *: other numbers at some hours */
+    unsigned restrain_count;      /* so many failures ... */
+    int64_t restrain_ms;          /* ... within this time set the pool aside for as long */
+    int64_t disconnected_ms;      /* a session without a client ends after */
+    int64_t input_idle_ms;        /* a session whose user touches nothing ends after; 0: never */
+    int64_t absolute_ms;          /* any session ends after; 0: never */
+    unsigned disconnected_expire; /* enum broker_expire: what those clocks do */
+    unsigned input_idle_expire;
+    unsigned absolute_expire; /* never PARK: its time is over */
+    bool last_screen;         /* its user's launcher shows what a session showed last */
+    bool accounts;            /* a session is its user's own account; false: the image's */
+    unsigned userdisk_mb;     /* size of the disk that follows each user; 0: none has one */
+    int64_t trash_ms;         /* a deleted disk can be had back for; 0: it cannot */
 };
 
 struct broker_pools {
@@ -77,6 +85,9 @@ const struct broker_pool *broker_pools_find(const struct broker_pools *pools, co
 
 /* How many spares it wants at this time of the local clock. */
 unsigned broker_pool_spares(const struct broker_pool *pool, int64_t now_ms);
+
+/* And how many parked ones. */
+unsigned broker_pool_parked(const struct broker_pool *pool, int64_t now_ms);
 
 /* Whether its desktops are forked from a template, as far as the file decides. */
 bool broker_pool_forks(const struct broker_pool *pool);

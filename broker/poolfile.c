@@ -99,9 +99,13 @@ set_schedule(struct parse *parse, const char *section, const char *key, const ch
         ok = broker_value_number(value, 0, 10000, &number, why);
         schedule->running = (unsigned)number;
         schedule->has_running = ok;
+    } else if (strcmp(key, "Parked") == 0) {
+        ok = broker_value_number(value, 0, 10000, &number, why);
+        schedule->parked = (unsigned)number;
+        schedule->has_parked = ok;
     } else {
-        report(parse, line, "unknown key '%s' in [%s]; From, Until and Running are known", key,
-               section);
+        report(parse, line, "unknown key '%s' in [%s]; From, Until, Running and Parked are known",
+               key, section);
     }
     if (!ok) {
         report(parse, line, "%s=%s: %s", key, value, why);
@@ -224,7 +228,7 @@ set_word(struct parse *parse, const struct key *key, const char *value, unsigned
         }
     }
     if (key->refused != NULL && strcmp(key->refused, value) == 0) {
-        report(parse, line, "%s=%s is not yet supported; use %s=%s", key->name, value, key->name,
+        report(parse, line, "%s=%s cannot be had; use %s=%s", key->name, value, key->name,
                key->words[0]);
         return;
     }
@@ -402,6 +406,12 @@ check_whole(struct parse *parse)
             parse->pool->spares_running > parse->pool->max) {
             report(parse, parse->seen[i], "Running=%u is more than Max=%u",
                    parse->pool->spares_running, parse->pool->max);
+        }
+        if (parse->seen[i] != 0 && parse->errors->len == parse->first_error &&
+            broker_pool_keys[i].offset == FIELD(spares_parked) &&
+            parse->pool->spares_running + parse->pool->spares_parked > parse->pool->max) {
+            report(parse, parse->seen[i], "Running=%u and Parked=%u are more than Max=%u",
+                   parse->pool->spares_running, parse->pool->spares_parked, parse->pool->max);
         }
         if (parse->pool->userdisk_mb > 0 && broker_pool_keys[i].offset == FIELD(userdisk_mb)) {
             check_userdisk(parse, parse->seen[i]);

@@ -9,8 +9,10 @@
 
 static const char *const type_words[] = {"floating", "dedicated", NULL}; /* index is the value */
 static const char *const logoff_words[] = {"logoff", NULL};
-static const char *const expire_words[] = {"logoff", "shutdown", NULL}; /* index is the value */
-static const char *const accel_words[] = {"kvm", "any", NULL};          /* index is the value */
+static const char *const expire_words[] = {"logoff", "shutdown", "park", NULL}; /* enum */
+
+static const char *const end_words[] = {"logoff", "shutdown", NULL}; /* enum, without park */
+static const char *const accel_words[] = {"kvm", "any", NULL};       /* index is the value */
 
 static const char *const no_yes_words[] = {"no", "yes", NULL}; /* index is the value */
 
@@ -46,6 +48,7 @@ const struct key broker_pool_keys[BROKER_POOL_KEYS] = {
     {"Machine", "Network", VALUE_NETWORK, false, FIELD(bridge), 0, 0, NULL, NULL},
     {"Display", "LastScreen", VALUE_WORD, false, FIELD(last_screen), 0, 0, no_yes_words, NULL},
     {"Spares", "Running", VALUE_NUMBER, false, FIELD(spares_running), 0, 10000, NULL, NULL},
+    {"Spares", "Parked", VALUE_NUMBER, false, FIELD(spares_parked), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
     {"Placement", "Overcommit", VALUE_NUMBER, false, FIELD(overcommit), 1, 64, NULL, NULL},
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
@@ -56,11 +59,11 @@ const struct key broker_pool_keys[BROKER_POOL_KEYS] = {
     {"Session", "Account", VALUE_WORD, false, FIELD(accounts), 0, 0, account_words, NULL},
     {"UserDisk", "Size", VALUE_SPACE, false, FIELD(userdisk_mb), 16, 16777216, NULL, NULL},
     {"Trash", "Keep", VALUE_LIMIT, false, FIELD(trash_ms), 60000, 30 * DAY_MS, NULL, NULL},
-    {"Session", "OnDisconnectExpire", VALUE_WORD, false, FIELD(disconnected_off), 0, 0,
-     expire_words, "park"},
-    {"Session", "OnInputIdleExpire", VALUE_WORD, false, FIELD(input_idle_off), 0, 0, expire_words,
-     "park"},
-    {"Session", "OnAbsoluteExpire", VALUE_WORD, false, FIELD(absolute_off), 0, 0, expire_words,
+    {"Session", "OnDisconnectExpire", VALUE_CHOICE, false, FIELD(disconnected_expire), 0, 0,
+     expire_words, NULL},
+    {"Session", "OnInputIdleExpire", VALUE_CHOICE, false, FIELD(input_idle_expire), 0, 0,
+     expire_words, NULL},
+    {"Session", "OnAbsoluteExpire", VALUE_CHOICE, false, FIELD(absolute_expire), 0, 0, end_words,
      "park"},
 };
 
@@ -146,6 +149,11 @@ broker_pool_visit(const struct broker_pool *pool, broker_pool_key_fn visit, void
         visit(section, "From", from, user_data);
         visit(section, "Until", until, user_data);
         visit(section, "Running", running, user_data);
+        if (schedule->has_parked) {
+            g_autofree char *parked = g_strdup_printf("%u", schedule->parked);
+
+            visit(section, "Parked", parked, user_data);
+        }
         g_free(section);
         g_free(from);
         g_free(until);

@@ -41,12 +41,12 @@ struct key {
     size_t offset;
     int64_t min, max;
     const char *const *words; /* what is accepted, NULL at the end */
-    const char *refused;      /* VALUE_WORD: a word that is known but cannot be had */
+    const char *refused;      /* a word that others have but this key cannot */
 };
 
 #define FIELD(member)    offsetof(struct broker_pool, member)
 #define NO_FIELD         SIZE_MAX
-#define BROKER_POOL_KEYS 34u
+#define BROKER_POOL_KEYS 35u
 
 extern const struct key broker_pool_keys[BROKER_POOL_KEYS];
 

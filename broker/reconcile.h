@@ -25,8 +25,9 @@ enum broker_action_kind {
     BROKER_FAIL,   /* the same, and the pool's failure is counted */
     BROKER_DROP,   /* desktop: forget it */
     BROKER_ASSIGN, /* desktop to session */
-    BROKER_WAKE,   /* desktop of somebody who wants it: wanted state becomes running */
+    BROKER_WAKE,   /* desktop that is switched off or parked: wanted state becomes running */
     BROKER_REST,   /* desktop that is somebody's: wanted state becomes stopped */
+    BROKER_PARK,   /* desktop: wanted state becomes parked; its session, if any, goes on */
     BROKER_AGE,    /* desktop: a newer revision is in force since at_ms, or (0) none any more */
     BROKER_END,    /* session, and its desktop */
     BROKER_FORGET, /* session that waited */
@@ -37,7 +38,8 @@ struct broker_action {
     const struct broker_pool *pool; /* CREATE */
     const struct broker_host *host; /* CREATE */
     unsigned revision;              /* CREATE */
-    struct broker_desktop *desktop; /* STOP, FAIL, DROP, ASSIGN, WAKE, REST, AGE */
+    bool parked;                    /* CREATE: it is to be parked as soon as it is ready */
+    struct broker_desktop *desktop; /* STOP, FAIL, DROP, ASSIGN, WAKE, REST, PARK, AGE */
     struct broker_session *session; /* ASSIGN, END, FORGET */
     int64_t at_ms;                  /* AGE */
     bool failed;                    /* END: because of a failure of the desktop */
@@ -55,6 +57,7 @@ struct broker_pool_count {
     unsigned assigned;
     unsigned ready;    /* spares that could be given to somebody now */
     unsigned starting; /* spares on their way */
+    unsigned parked;   /* spares that are, or will be as soon as they are ready */
     unsigned outdated; /* spares that will be replaced */
     unsigned stopping; /* wanted gone */
     unsigned kept;     /* somebody's, who has no session on it now */

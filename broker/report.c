@@ -50,6 +50,7 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     set_unsigned(json, "assigned", count.assigned);
     set_unsigned(json, "ready", count.ready);
     set_unsigned(json, "starting", count.starting);
+    set_unsigned(json, "parked", count.parked);
     set_unsigned(json, "outdated", count.outdated);
     set_unsigned(json, "stopping", count.stopping);
     set_unsigned(json, "lost", count.lost);
@@ -138,6 +139,7 @@ desktop_json(const struct broker_model *model, const struct broker_desktop *desk
     set_text(json, "wanted",
              desktop->row.gone      ? "gone"
              : desktop->row.stopped ? "stopped"
+             : desktop->row.parked  ? "parked"
                                     : "running");
     set_text(json, "owner", desktop->row.owner);
     /* What an away host said last is a memory, not a state. */
@@ -183,10 +185,12 @@ static json_t *
 session_json(const struct broker_model *model, const struct broker_session *session)
 {
     const struct broker_stream *stream = broker_model_stream_of(model, session->row.id);
+    const struct broker_desktop *desktop = broker_model_desktop(model, session->row.desktop);
     json_t *json = json_object();
-    const char *state = session->row.desktop[0] == '\0'     ? "waiting"
-                        : session->row.disconnected_ms == 0 ? "connected"
-                                                            : "disconnected";
+    const char *state = session->row.desktop[0] == '\0'          ? "waiting"
+                        : desktop != NULL && desktop->row.parked ? "parked"
+                        : session->row.disconnected_ms == 0      ? "connected"
+                                                                 : "disconnected";
 
     set_text(json, "id", session->row.id);
     set_text(json, "user", session->row.user);

@@ -191,20 +191,32 @@ broker_schedule_is_on(const struct broker_schedule *schedule, int64_t now_ms)
            ((schedule->days & 1u << yesterday) != 0 && minute < schedule->until_min);
 }
 
-unsigned
-broker_schedule_running(const GPtrArray *schedules, unsigned usual, int64_t now_ms)
+static unsigned
+largest(const GPtrArray *schedules, bool parked, unsigned usual, int64_t now_ms)
 {
-    unsigned running = 0;
+    unsigned number = 0;
     bool any = false;
     guint i;
 
     for (i = 0; i < schedules->len; i++) {
         const struct broker_schedule *schedule = g_ptr_array_index(schedules, i);
 
-        if (broker_schedule_is_on(schedule, now_ms)) {
-            running = MAX(running, schedule->running);
+        if (broker_schedule_is_on(schedule, now_ms) && (!parked || schedule->has_parked)) {
+            number = MAX(number, parked ? schedule->parked : schedule->running);
             any = true;
         }
     }
-    return any ? running : usual;
+    return any ? number : usual;
+}
+
+unsigned
+broker_schedule_running(const GPtrArray *schedules, unsigned usual, int64_t now_ms)
+{
+    return largest(schedules, false, usual, now_ms);
+}
+
+unsigned
+broker_schedule_parked(const GPtrArray *schedules, unsigned usual, int64_t now_ms)
+{
+    return largest(schedules, true, usual, now_ms);
 }

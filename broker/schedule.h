@@ -16,8 +16,8 @@ struct broker_schedule {
     char *name;
     uint8_t days;                 /* bit 0: Monday; of the beginning. 0: From= is missing */
     unsigned from_min, until_min; /* minutes of the day; until <= from: on the next day */
-    unsigned running;
-    bool has_until, has_running;
+    unsigned running, parked;
+    bool has_until, has_running, has_parked;
     unsigned line; /* of its header, for messages */
 };
 
@@ -34,5 +34,7 @@ char *broker_schedule_until_text(const struct broker_schedule *schedule);
 bool broker_schedule_is_on(const struct broker_schedule *schedule, int64_t now_ms);
 /* The largest number of those that are on, or usual when none is. */
 unsigned broker_schedule_running(const GPtrArray *schedules, unsigned usual, int64_t now_ms);
+/* The same of those that say Parked=. */
+unsigned broker_schedule_parked(const GPtrArray *schedules, unsigned usual, int64_t now_ms);
 
 #endif

@@ -86,7 +86,7 @@ broker_session_outlook(struct broker *broker, const struct broker_pool *pool, co
         return BROKER_OUTLOOK_FULL;
     }
     g_strlcpy(ret_text, "A desktop is being started.", size);
-    if (count.ready + count.starting + count.outdated + count.stopping + count.lost >
+    if (count.ready + count.starting + count.parked + count.outdated + count.stopping + count.lost >
         count.waiting) {
         return BROKER_OUTLOOK_STARTING;
     }
@@ -177,11 +177,26 @@ answer_ready(struct broker *broker, struct broker_session *session, struct broke
     const struct broker_host *host =
         desktop != NULL ? broker_model_host(broker->model, desktop->row.host) : NULL;
     char ticket[VD_TOKEN_CHARS + 1];
+    char why[BROKER_PLACEMENT_TEXT];
+    char text[TEXT_SIZE];
     json_t *body;
 
     if (host == NULL || !host->connected) {
         answer_waiting(session, 0, "The host of your desktop is not connected; it runs on there.",
                        reply);
+        return;
+    }
+    if (desktop->row.parked && !broker_placement_has_room(broker->model, desktop, why)) {
+        g_snprintf(text, sizeof(text), "Your desktop is parked, and its host has no room now: %s.",
+                   why);
+        answer_waiting(session, 0, text, reply);
+        return;
+    }
+    if (desktop->row.parked) {
+        if (broker_change_wake(broker, session)) {
+            broker_hosts_update(broker->hosts);
+        }
+        answer_waiting(session, 0, "Your desktop is being brought back.", reply);
         return;
     }
     if (desktop->state != BROKER_READY) {

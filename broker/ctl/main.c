@@ -80,7 +80,7 @@ static const struct vd_program program = {
         "  image import FILE [--name NAME]  makes a revision of that, or of an OVA or OVF\n"
         "  pool list|resume NAME    how pools stand; tries one again that was set aside\n"
         "  host list|token NAME|drain NAME|undrain NAME|revoke NAME\n"
-        "  session list|show ID|tell ID TEXT|end ID\n"
+        "  session list|show ID|tell ID TEXT|park ID|end ID\n"
         "  desktop list|delete ID   every desktop; deletes one that nobody is on\n"
         "  desktop export ID FILE   writes one of this machine, running or not, or of its trash\n"
         "  desktop import FILE      puts it into the trash of this machine, to be restored\n"

@@ -31,9 +31,9 @@ ctl_pool_print_aside(const char *pool, json_t *aside)
 void
 ctl_pool_print(json_t *pools)
 {
-    static const char *const headings[] = {
-        "POOL", "READY", "IN USE", "STARTING", "STOPPING", "WAITING", "MAX", "DESCRIPTION", NULL};
-    static const char *const numbers[] = {"ready",    "assigned", "starting",
+    static const char *const headings[] = {"POOL",     "READY",   "IN USE", "STARTING",    "PARKED",
+                                           "STOPPING", "WAITING", "MAX",    "DESCRIPTION", NULL};
+    static const char *const numbers[] = {"ready",    "assigned", "starting", "parked",
                                           "stopping", "waiting",  "max"};
     struct ctl_table *table = ctl_table_new(headings);
     size_t i;

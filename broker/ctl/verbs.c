@@ -341,15 +341,20 @@ ctl_verb_session(const struct ctl *ctl, char **words)
                                         words[2], "text", words[3]));
         return reply != NULL ? done(reply) : CTL_FAILED;
     }
-    if (strcmp(verb, "end") != 0 || words[2] == NULL || words[3] != NULL) {
-        return ctl_usage("session list, session show ID, session tell ID TEXT or session end ID");
+    if ((strcmp(verb, "end") != 0 && strcmp(verb, "park") != 0) || words[2] == NULL ||
+        words[3] != NULL) {
+        return ctl_usage("session list, session show ID, session tell ID TEXT, session park ID or "
+                         "session end ID");
     }
-    reply = ctl_call(ctl, json_pack("{s:s,s:s}", "type", "session-end", "session", words[2]));
+    reply = ctl_call(ctl,
+                     json_pack("{s:s,s:s}", "type", verb[0] == 'e' ? "session-end" : "session-park",
+                               "session", words[2]));
     if (reply == NULL) {
         return CTL_FAILED;
     }
     if (!ctl->json) {
-        printf("Session %s ends.\n", words[2]);
+        printf(verb[0] == 'e' ? "Session %s ends.\n" : "The desktop of session %s is parked.\n",
+               words[2]);
     }
     return done(reply);
 }

@@ -78,6 +78,7 @@ read_desktop(sqlite3_stmt *statement, void *ret_row)
     row->stopped = sqlite3_column_int(statement, 15) != 0;
     row->old_ms = sqlite3_column_int64(statement, 16);
     row->polite = sqlite3_column_int(statement, 17) != 0;
+    row->parked = sqlite3_column_int(statement, 18) != 0;
 }
 
 GArray *
@@ -85,7 +86,7 @@ store_desktops_load(struct store *store, GError **error)
 {
     return load(store,
                 "SELECT id, host, slot, pool, image, revision, epoch, cpu, memory_mb, accel_any,"
-                " gone, created_ms, display, owner, origin, stopped, old_ms, polite"
+                " gone, created_ms, display, owner, origin, stopped, old_ms, polite, parked"
                 " FROM desktops ORDER BY created_ms, id",
                 sizeof(struct store_desktop), read_desktop, error);
 }
@@ -96,16 +97,17 @@ store_desktop_put(struct store *store, const struct store_desktop *desktop, GErr
     sqlite3_stmt *statement = store_statement(
         store, error,
         "INSERT INTO desktops(id, host, slot, pool, image, revision, epoch, cpu, memory_mb,"
-        " accel_any, gone, created_ms, display, owner, origin, stopped, old_ms, polite)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)"
+        " accel_any, gone, created_ms, display, owner, origin, stopped, old_ms, polite, parked)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
         " ON CONFLICT(id) DO UPDATE SET host=?2, slot=?3, pool=?4, image=?5, revision=?6,"
         " epoch=?7, cpu=?8, memory_mb=?9, accel_any=?10, gone=?11, created_ms=?12, display=?13,"
-        " owner=?14, origin=?15, stopped=?16, old_ms=?17, polite=?18",
-        "ssissiiiiiiiissiii", desktop->id, desktop->host, (int64_t)desktop->slot, desktop->pool,
+        " owner=?14, origin=?15, stopped=?16, old_ms=?17, polite=?18, parked=?19",
+        "ssissiiiiiiiissiiii", desktop->id, desktop->host, (int64_t)desktop->slot, desktop->pool,
         desktop->image, (int64_t)desktop->revision, desktop->epoch, (int64_t)desktop->cpu,
         (int64_t)desktop->memory_mb, (int64_t)desktop->accel_any, (int64_t)desktop->gone,
         desktop->created_ms, (int64_t)desktop->display, desktop->owner, desktop->origin,
-        (int64_t)desktop->stopped, desktop->old_ms, (int64_t)desktop->polite);
+        (int64_t)desktop->stopped, desktop->old_ms, (int64_t)desktop->polite,
+        (int64_t)desktop->parked);
 
     return store_finish(store, statement, error);
 }

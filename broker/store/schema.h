@@ -55,6 +55,7 @@ static const char *const store_schema_steps[] = {
     " began_ms INTEGER NOT NULL, ask_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;",
     "ALTER TABLE desktops ADD COLUMN polite INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE desktops ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_SCHEMA_VERSION ((int)(sizeof(store_schema_steps) / sizeof(store_schema_steps[0])))

@@ -51,8 +51,9 @@ struct store_desktop {
     unsigned memory_mb;
     bool accel_any;                 /* false: KVM only */
     unsigned display;               /* enum broker_display */
-    bool gone;                      /* wanted state; otherwise stopped or running */
+    bool gone;                      /* wanted state; otherwise stopped, parked or running */
     bool stopped;                   /* wanted state: switched off, its disk kept */
+    bool parked;                    /* wanted state: its memory in a file */
     bool polite;                    /* gone: its guest is shut down in order first */
     char owner[STORE_NAME_MAX + 1]; /* whose it is for good; "": anyone's */
     char origin[STORE_ID_MAX + 1];  /* what it was in the trash, "": it was not */

@@ -45,9 +45,6 @@ def main():
         tap.ok(f'{kept}: stopped, switched off by its guest' in system.log(), 'and one of her own is off')
         again = expire(system, 'own')
         tap.equal(again, kept, 'with its disk, which she has again')
-        system.write_pool('plain', pool('Plain', 'park'))
-        code, text = system.ctl('verify', check=False)
-        tap.ok(code == 1 and 'OnDisconnectExpire=park is not yet supported' in text, 'park is refused, in these words')
     tap.done()
 
 

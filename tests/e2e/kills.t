@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hostd is killed at random moments of forking, stopping, deleting, restoring and publishing: no desktop is doubled or
+"""hostd is killed at random moments of forking, parking, waking, stopping, deleting, restoring and publishing: no desktop is doubled or
 lost, no file, socket or user is left over. VEDETTE_KILLS=200 for a long run; VEDETTE_SEED repeats one."""
 
 import os
@@ -23,8 +23,8 @@ UID_BASE = 62000 if os.geteuid() == 0 else None
 USERS = ''.join(f'user {name} password {name}-canary-1\n' for name in ('alice', 'bob'))
 DESK = POOL.format(title='Desk', max=8, allow='Allow=alice bob', accel='any', spares=SPARES).replace(
     'Name=tiny', 'Name=tiny-disk').replace('Clone=disk', 'Clone=auto').replace(
-        '\n\n[Session]', '\nRestrain=99/1min\n\n[Session]')
-OWN = DESK.replace('Type=floating', 'Type=dedicated').replace(f'Running={SPARES}', 'Running=1')
+        '\n\n[Session]', '\nParked=1\nRestrain=99/1min\n\n[Session]')
+OWN = DESK.replace('Type=floating', 'Type=dedicated').replace(f'Running={SPARES}', 'Running=1').replace('Parked=1\n', '')
 
 
 class Faults:
@@ -66,6 +66,16 @@ class Faults:
         if trash:
             self.system.ctl('trash', 'restore', random.choice(trash)['id'], check=False)
 
+    def park(self):
+        """A session's desktop goes into a file, its client away; a later login wakes it."""
+        sessions = [s for s in self.system.ctl('session', 'list')['sessions'] if s['desktop'] and s['state'] != 'parked']
+        if sessions:
+            session = random.choice(sessions)
+            self.system.ctl('session', 'park', session['id'], check=False)
+            client = self.clients.pop((session['user'], session['pool']), None)
+            if client is not None:
+                client.end()
+
     def empty(self):
         self.system.ctl('trash', 'empty', check=False)
 
@@ -77,8 +87,8 @@ class Faults:
             file.write(f'{revision}\n')
 
     def any(self):
-        random.choice((self.login, self.login, self.logoff, self.logoff, self.crash, self.delete, self.restore, self.restore,
-                       self.empty, self.rollback))()
+        random.choice((self.login, self.login, self.logoff, self.logoff, self.park, self.park, self.crash, self.delete,
+                       self.restore, self.restore, self.empty, self.rollback))()
 
 
 def second_revision(system):
@@ -89,7 +99,7 @@ def second_revision(system):
 
 def at_rest(system):
     """Every desktop is what is wanted of it."""
-    settled = {'running': ('ready',), 'stopped': ('stopped',)}
+    settled = {'running': ('ready',), 'stopped': ('stopped',), 'parked': ('parked',)}
     listed = system.ctl('desktop', 'list')['desktops']
     return (len(system.pids('vedette-hostd')) == 1 and all(d['state'] in settled.get(d['wanted'], ()) for d in listed) and
             system.pool('desk').get('ready', 0) >= SPARES and not system.pool('desk').get('outdated') and listed)

@@ -11,7 +11,7 @@ import sys
 FIRST_DESKTOP_UID = 100  # beyond the base, docs/ADMIN.md
 LAST_DESKTOP_UID = 100 + 16384
 DESKTOP_FILES = {'record.json', 'machine.log', 'disk.qcow2', 'middle.qcow2', 'qmp.sock', 'qmp-rescue.sock', 'agent.sock',
-                 'identity.json', 'streamer.json', 'streamer.log', 'streamer.sock'}
+                 'identity.json', 'parked', 'streamer.json', 'streamer.log', 'streamer.sock'}
 
 
 def processes():

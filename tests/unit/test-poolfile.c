@@ -105,22 +105,21 @@ static void
 test_expiry(void)
 {
     static const char *const parked[] = {
-        "lab.pool:6: OnDisconnectExpire=park is not yet supported; use OnDisconnectExpire=logoff",
-        "lab.pool:7: OnInputIdleExpire=park is not yet supported; use OnInputIdleExpire=logoff",
-        "lab.pool:8: OnAbsoluteExpire=park is not yet supported; use OnAbsoluteExpire=logoff",
-        NULL};
+        "lab.pool:6: OnAbsoluteExpire=park cannot be had; use OnAbsoluteExpire=logoff", NULL};
     static const char *const unknown[] = {
         "lab.pool:6: OnAbsoluteExpire=halt: logoff or shutdown is wanted", NULL};
     struct broker_pool *pool =
         expect_pool(MINIMAL "[Session]\nOnDisconnectExpire=shutdown\nOnAbsoluteExpire=shutdown\n");
 
-    g_assert_true(pool->disconnected_off);
-    g_assert_false(pool->input_idle_off);
-    g_assert_true(pool->absolute_off);
+    g_assert_cmpuint(pool->disconnected_expire, ==, BROKER_EXPIRE_SHUTDOWN);
+    g_assert_cmpuint(pool->input_idle_expire, ==, BROKER_EXPIRE_LOGOFF);
+    g_assert_cmpuint(pool->absolute_expire, ==, BROKER_EXPIRE_SHUTDOWN);
     broker_pool_free(pool);
-    expect_errors(MINIMAL "[Session]\nOnDisconnectExpire=park\nOnInputIdleExpire=park\n"
-                          "OnAbsoluteExpire=park\n",
-                  parked);
+    pool = expect_pool(MINIMAL "[Session]\nOnDisconnectExpire=park\nOnInputIdleExpire=park\n");
+    g_assert_cmpuint(pool->disconnected_expire, ==, BROKER_EXPIRE_PARK);
+    g_assert_cmpuint(pool->input_idle_expire, ==, BROKER_EXPIRE_PARK);
+    broker_pool_free(pool);
+    expect_errors(MINIMAL "[Session]\nOnAbsoluteExpire=park\n", parked);
     expect_errors(MINIMAL "[Session]\nOnAbsoluteExpire=halt\n", unknown);
 }
 
@@ -419,14 +418,15 @@ test_schedules(void)
         "lab.pool:7: From=noon: days and a time such as 'Mon..Fri 07:30', 'Sat,Sun 09:00' or "
         "'07:30' are wanted",
         "lab.pool:8: Until=25:00: a time such as '09:30' is wanted",
-        "lab.pool:9: unknown key 'Parked' in [Schedule early]; From, Until and Running are known",
+        "lab.pool:9: unknown key 'Stopped' in [Schedule early]; From, Until, Running and Parked "
+        "are known",
         NULL};
     static const char *const missing[] = {"lab.pool:5: 'Until' is missing in [Schedule early]",
                                           NULL};
     static const char *const many[] = {"lab.pool:5: [Schedule early]: Running=5 is more than Max=4",
                                        NULL};
 
-    expect_errors(MINIMAL "[Schedule a b]\n[Schedule early]\nFrom=noon\nUntil=25:00\nParked=1\n",
+    expect_errors(MINIMAL "[Schedule a b]\n[Schedule early]\nFrom=noon\nUntil=25:00\nStopped=1\n",
                   expected);
     expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nRunning=1\n", missing);
     expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nUntil=08:30\nRunning=5\n", many);

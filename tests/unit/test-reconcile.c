@@ -494,12 +494,12 @@ test_clocks_shut_down(struct world *w, gconstpointer data)
     fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
     session = fixture_session(w->model, "s-1", "kim", "lab", "d-00000001");
     w->pool->absolute_ms = 600000;
-    w->pool->absolute_off = true;
+    w->pool->absolute_expire = BROKER_EXPIRE_SHUTDOWN;
     g_assert_true(decide(w, NOW + 600000, 1)->polite);
     session->row.disconnected_ms = NOW;
     w->pool->disconnected_ms = 60000;
     g_assert_false(decide(w, NOW + 600000, 1)->polite); /* the other clock, which only logs off */
-    w->pool->disconnected_off = true;
+    w->pool->disconnected_expire = BROKER_EXPIRE_SHUTDOWN;
     g_assert_true(decide(w, NOW + 60000, 1)->polite);
     g_ptr_array_set_size(w->pools->items, 0); /* its pool was removed */
     g_assert_false(decide(w, NOW + BROKER_LOST_POOL_MS, 1)->polite);
