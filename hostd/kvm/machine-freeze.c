@@ -8,15 +8,12 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
-#define STATE_NAME   "template-state"
-#define LOOK_MS      500
-#define QUIET_LOOKS  4  /* in a row */
-#define QUIET_SHARE  20 /* per cent of one processor; an emulated idle desktop takes some */
-#define PATIENCE_US  (90 * G_USEC_PER_SEC) /* then it is frozen as it is */
-#define SAVE_POLL_MS 20
-#define SAVE_MS      30000
-#define MAX_STAT     4096u
-#define UTIME_FIELD  11 /* fields after the name in /proc/PID/stat, see proc(5) */
+#define LOOK_MS     500
+#define QUIET_LOOKS 4  /* in a row */
+#define QUIET_SHARE 20 /* per cent of one processor; an emulated idle desktop takes some */
+#define PATIENCE_US (90 * G_USEC_PER_SEC) /* then it is frozen as it is */
+#define MAX_STAT    4096u
+#define UTIME_FIELD 11 /* fields after the name in /proc/PID/stat, see proc(5) */
 
 void
 kvm_machine_drop_freeze(struct kvm_machine *machine)
@@ -37,14 +34,6 @@ finish(struct kvm_machine *machine, const char *text)
     if (done != NULL) {
         done(text, user_data); /* may free machine */
     }
-}
-
-static void
-fail(struct kvm_machine *machine, const char *what, const char *text)
-{
-    g_autofree char *why = g_strdup_printf("%s: %s", what, text);
-
-    finish(machine, why);
 }
 
 /* Processor time that it has had, in clock ticks; 0 when that cannot be seen. */
@@ -78,87 +67,15 @@ on_quit(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result G_GNUC_UNUSED,
     /* Its end is what counts, and that is seen at its process. */
 }
 
-static gboolean ask_saving(gpointer user_data);
-
 static void
-on_saving(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
+on_saved(struct kvm_machine *machine, const char *text)
 {
-    struct kvm_machine *machine = user_data;
-    const char *status = json_string_value(json_object_get(result, "status"));
-
-    if (result == NULL) {
-        fail(machine, "it does not say how the saving of its state goes", text);
-    } else if (g_strcmp0(status, "completed") == 0) {
-        machine->freeze.whole = true;
-        kvm_qmp_command(qmp, "quit", NULL, -1, KVM_QMP_COMMAND_MS, on_quit, machine);
-    } else if (g_strcmp0(status, "failed") == 0 || g_strcmp0(status, "cancelled") == 0) {
-        fail(machine, "its state cannot be saved", status);
-    } else {
-        machine->freeze.timer = g_timeout_add(SAVE_POLL_MS, ask_saving, machine);
-    }
-}
-
-static gboolean
-ask_saving(gpointer user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    machine->freeze.timer = 0;
-    kvm_qmp_command(machine->qmp, "query-migrate", NULL, -1, SAVE_MS, on_saving, machine);
-    return G_SOURCE_REMOVE;
-}
-
-static void
-on_save_begun(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    if (result == NULL) {
-        fail(machine, "its state cannot be saved", text);
-    } else {
-        (void)ask_saving(machine);
-    }
-}
-
-static void
-on_file_sent(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    if (result == NULL) {
-        fail(machine, "it does not take the file for its state", text);
+    if (text != NULL) {
+        finish(machine, text);
         return;
     }
-    kvm_qmp_command(qmp, "migrate", json_pack("{s:s}", "uri", "fd:" STATE_NAME), -1, SAVE_MS,
-                    on_save_begun, machine);
-}
-
-static void
-on_capability(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    if (result == NULL) {
-        fail(machine, "this engine cannot keep its memory out of its state", text);
-        return;
-    }
-    kvm_qmp_command(qmp, "getfd", json_pack("{s:s}", "fdname", STATE_NAME),
-                    machine->freeze.state_fd, KVM_QMP_COMMAND_MS, on_file_sent, machine);
-}
-
-static void
-on_stopped(struct kvm_qmp *qmp, json_t *result, const char *text, void *user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    if (result == NULL) {
-        fail(machine, "it does not stop", text);
-        return;
-    }
-    kvm_qmp_command(
-        qmp, "migrate-set-capabilities",
-        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "x-ignore-shared", "state", 1),
-        -1, KVM_QMP_COMMAND_MS, on_capability, machine);
+    machine->freeze.whole = true;
+    kvm_qmp_command(machine->qmp, "quit", NULL, -1, KVM_QMP_COMMAND_MS, on_quit, machine);
 }
 
 /* A desktop that has just appeared still starts things; each fork would start them again. */
@@ -184,7 +101,7 @@ look(gpointer user_data)
         vd_warning("machine", "%s: its guest does not come to rest, frozen as it is",
                    machine->record.id);
     }
-    kvm_qmp_command(machine->qmp, "stop", NULL, -1, KVM_QMP_COMMAND_MS, on_stopped, machine);
+    kvm_machine_save_state(machine, machine->freeze.state_fd, false, on_saved);
     return G_SOURCE_REMOVE;
 }
 
@@ -213,7 +130,7 @@ on_lost(gpointer user_data)
 
     machine->freeze.timer = 0;
     if (machine->record.stage == KVM_STAGE_RUNNING) { /* of an end its owner hears anyway */
-        fail(machine, "its state cannot be saved", "its monitor was lost meanwhile");
+        finish(machine, "its state cannot be saved: its monitor was lost meanwhile");
     }
     return G_SOURCE_REMOVE;
 }

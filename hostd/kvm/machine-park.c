@@ -15,16 +15,11 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
-#define STATE_NAME   "parked-state"
-#define FLUSH_MS     5000 /* that a guest gets to write out what it holds */
-#define SAVE_POLL_MS 50
-#define SAVE_MS      30000
-#define BANDWIDTH    (INT64_C(1) << 34)    /* bytes a second: as fast as the file takes it */
-#define SPARE_BYTES  (UINT64_C(256) << 20) /* that the disk keeps for everybody else */
-#define BYTES_MIB    (UINT64_C(1024) * 1024)
-#define RETRY_US     (60 * G_USEC_PER_SEC) /* a guest that cannot be parked is let alone */
-#define US_PER_MS    1000
-#define CAPABILITY   "x-ignore-shared"
+#define FLUSH_MS    5000                  /* that a guest gets to write out what it holds */
+#define SPARE_BYTES (UINT64_C(256) << 20) /* that the disk keeps for everybody else */
+#define BYTES_MIB   (UINT64_C(1024) * 1024)
+#define RETRY_US    (60 * G_USEC_PER_SEC) /* a guest that cannot be parked is let alone */
+#define US_PER_MS   1000
 
 /* What has to be on the disk before the record may count on it. */
 struct settling {
@@ -77,6 +72,9 @@ kvm_machine_drop_park(struct kvm_machine *machine)
 {
     kvm_machine_drop_source(&machine->park.timer);
     vd_fd_clear(&machine->park.state_fd);
+    if (machine->park.active) {
+        kvm_machine_drop_saving(machine);
+    }
     if (machine->park.cancellable != NULL) {
         g_cancellable_cancel(machine->park.cancellable);
         g_clear_object(&machine->park.cancellable);
@@ -180,96 +178,33 @@ begin_settling(struct kvm_machine *machine)
     g_task_run_in_thread(task, run_settle);
 }
 
-static gboolean ask_saving(gpointer user_data);
-
 static void
-on_saving(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
+on_saved(struct kvm_machine *machine, const char *text)
 {
-    struct kvm_machine *machine = user_data;
-    const char *status = json_string_value(json_object_get(result, "status"));
-
-    if (!machine->park.active) {
-        return;
-    }
-    if (result == NULL) {
-        fail(machine, "it does not say how the saving of its memory goes", text);
-    } else if (g_strcmp0(status, "completed") == 0) {
+    if (text != NULL) {
+        fail(machine, text, NULL);
+    } else {
         begin_settling(machine);
-    } else if (g_strcmp0(status, "failed") == 0 || g_strcmp0(status, "cancelled") == 0) {
-        const char *why = json_string_value(json_object_get(result, "error-desc"));
-
-        fail(machine, "its memory cannot be saved", why != NULL ? why : status);
-    } else {
-        machine->park.timer = g_timeout_add(SAVE_POLL_MS, ask_saving, machine);
     }
 }
 
-static gboolean
-ask_saving(gpointer user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    machine->park.timer = 0;
-    kvm_qmp_command(machine->qmp, "query-migrate", NULL, -1, SAVE_MS, on_saving, machine);
-    return G_SOURCE_REMOVE;
-}
-
+/* All of its memory is its own now, also of one that was forked. */
 static void
-on_save_begun(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
+save(struct kvm_machine *machine)
 {
-    struct kvm_machine *machine = user_data;
-
-    if (!machine->park.active) {
-        return;
-    }
-    if (result == NULL) {
-        fail(machine, "its memory cannot be saved", text);
-    } else {
-        (void)ask_saving(machine);
-    }
-}
-
-/* The steps before the last follow each other on one connection; only a refusal is of interest. */
-static void
-on_step(struct kvm_qmp *qmp G_GNUC_UNUSED, json_t *result, const char *text, void *user_data)
-{
-    struct kvm_machine *machine = user_data;
-
-    if (machine->park.active && result == NULL) {
-        fail(machine, "its engine refuses", text);
-    }
-}
-
-static void
-tell_all(struct kvm_machine *machine)
-{
-    struct kvm_qmp *qmp = machine->qmp;
-
     machine->park.flushing = false;
     kvm_machine_drop_source(&machine->park.timer);
     /* A guest that sees nobody at its port says hello again to whoever comes next. */
     kvm_agent_free(machine->agent);
     machine->agent = NULL;
-    kvm_qmp_command(qmp, "stop", NULL, -1, KVM_QMP_COMMAND_MS, on_step, machine);
-    /* One that was forked left its template's memory out when it came; now all of it is its own. */
-    kvm_qmp_command(
-        qmp, "migrate-set-capabilities",
-        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", CAPABILITY, "state", 0), -1,
-        KVM_QMP_COMMAND_MS, on_step, machine);
-    kvm_qmp_command(qmp, "migrate-set-parameters",
-                    json_pack("{s:I}", "max-bandwidth", (json_int_t)BANDWIDTH), -1,
-                    KVM_QMP_COMMAND_MS, on_step, machine);
-    kvm_qmp_command(qmp, "getfd", json_pack("{s:s}", "fdname", STATE_NAME), machine->park.state_fd,
-                    KVM_QMP_COMMAND_MS, on_step, machine);
-    kvm_qmp_command(qmp, "migrate", json_pack("{s:s}", "uri", "fd:" STATE_NAME), -1, SAVE_MS,
-                    on_save_begun, machine);
+    kvm_machine_save_state(machine, machine->park.state_fd, true, on_saved);
 }
 
 void
 kvm_machine_flushed(struct kvm_machine *machine)
 {
     if (machine->park.active && machine->park.flushing) {
-        tell_all(machine);
+        save(machine);
     }
 }
 
@@ -281,7 +216,7 @@ on_flush_timeout(gpointer user_data)
     machine->park.timer = 0;
     vd_warning("machine", "%s: its guest does not write out what it holds, parked as it is",
                machine->record.id);
-    tell_all(machine);
+    save(machine);
     return G_SOURCE_REMOVE;
 }
 

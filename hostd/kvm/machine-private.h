@@ -29,6 +29,9 @@ enum kvm_stop_step {
     KVM_STOP_KILL,
 };
 
+/* Its state is in the file, with text NULL, or why it is not. May free the machine. */
+typedef void (*kvm_machine_saved_fn)(struct kvm_machine *machine, const char *text);
+
 struct kvm_machine {
     const struct kvm_environment *environment;
     kvm_machine_changed_fn changed;
@@ -76,6 +79,11 @@ struct kvm_machine {
         bool stopped;   /* it was told to; what follows goes over one connection to its monitor */
         bool whole;     /* the state is written; its end is awaited */
     } freeze;
+
+    struct {
+        kvm_machine_saved_fn done; /* NULL: its state is not being saved */
+        guint timer;
+    } saving;
 
     struct {
         bool active;   /* it is being parked: not yet ended */
@@ -143,6 +151,12 @@ bool kvm_machine_is_waking(const struct kvm_machine *machine); /* it has no memo
 void kvm_machine_renew(struct kvm_machine *machine); /* its agent answers: tell it who it is */
 void kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer);
 void kvm_machine_drop_fork(struct kvm_machine *machine);
+
+/* machine-save.c */
+/* Stops it and writes its state to fd, which is the caller's; without the memory that is shared. */
+void kvm_machine_save_state(struct kvm_machine *machine, int fd, bool with_memory,
+                            kvm_machine_saved_fn done);
+void kvm_machine_drop_saving(struct kvm_machine *machine); /* done is not called any more */
 
 /* machine-park.c */
 bool kvm_machine_is_saved(const struct kvm_machine *machine);  /* its memory is in a file */

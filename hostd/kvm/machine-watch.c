@@ -194,6 +194,7 @@ kvm_machine_disconnect(struct kvm_machine *machine)
     kvm_machine_drop_source(&machine->retry);
     kvm_machine_drop_source(&machine->health);
     kvm_machine_drop_source(&machine->fork_poll);
+    kvm_machine_drop_saving(machine);
     kvm_qmp_free(machine->qmp);
     machine->qmp = NULL;
     machine->qmp_ready = false;

@@ -75,3 +75,21 @@ fixture_session(struct broker_model *model, const char *id, const char *user, co
     session->polled_ms = NOW;
     return session;
 }
+
+void
+fixture_world(struct fixture_world *w, unsigned max)
+{
+    w->model = broker_model_new();
+    w->pools = broker_pools_new();
+    w->pool = fixture_pool(w->pools, "lab", max, 1);
+    w->host = fixture_host(w->model, "a", 8192, 1);
+    w->actions = NULL;
+}
+
+void
+fixture_world_clear(struct fixture_world *w)
+{
+    g_clear_pointer(&w->actions, g_array_unref);
+    broker_pools_free(w->pools);
+    broker_model_free(w->model);
+}

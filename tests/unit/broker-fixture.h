@@ -23,4 +23,15 @@ struct broker_desktop *fixture_desktop(struct broker_model *model, const struct 
 struct broker_session *fixture_session(struct broker_model *model, const char *id, const char *user,
                                        const char *pool, const char *desktop);
 
+/* What broker_reconcile() is asked about: a pool "lab" with one spare, a host "a" of 8 GB. */
+struct fixture_world {
+    struct broker_model *model;
+    struct broker_pools *pools;
+    struct broker_pool *pool;
+    struct broker_host *host;
+    GArray *actions; /* what it said last, or NULL */
+};
+void fixture_world(struct fixture_world *w, unsigned max);
+void fixture_world_clear(struct fixture_world *w);
+
 #endif

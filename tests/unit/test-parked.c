@@ -8,37 +8,24 @@
 
 #include "broker-fixture.h"
 
-struct world {
-    struct broker_model *model;
-    struct broker_pools *pools;
-    struct broker_pool *pool;
-    struct broker_host *host;
-    GArray *actions;
-};
-
 static void
-setup(struct world *w, gconstpointer data)
+setup(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
-    w->model = broker_model_new();
-    w->pools = broker_pools_new();
-    w->pool = fixture_pool(w->pools, "lab", 4, 1);
+    fixture_world(w, 4);
     w->pool->spares_parked = 2;
-    w->host = fixture_host(w->model, "a", 8192, 1);
 }
 
 static void
-teardown(struct world *w, gconstpointer data)
+teardown(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
-    g_clear_pointer(&w->actions, g_array_unref);
-    broker_pools_free(w->pools);
-    broker_model_free(w->model);
+    fixture_world_clear(w);
 }
 
 /* The only action at this time, or NULL when there is none. */
 static const struct broker_action *
-decide(struct world *w, int64_t now_ms)
+decide(struct fixture_world *w, int64_t now_ms)
 {
     g_clear_pointer(&w->actions, g_array_unref);
     w->actions = broker_reconcile(w->model, w->pools, now_ms);
@@ -47,7 +34,7 @@ decide(struct world *w, int64_t now_ms)
 }
 
 static const struct broker_action *
-expect(struct world *w, enum broker_action_kind kind)
+expect(struct fixture_world *w, enum broker_action_kind kind)
 {
     const struct broker_action *action = decide(w, NOW);
 
@@ -57,7 +44,7 @@ expect(struct world *w, enum broker_action_kind kind)
 }
 
 static struct broker_desktop *
-parked(struct world *w, const char *id)
+parked(struct fixture_world *w, const char *id)
 {
     struct broker_desktop *desktop = fixture_desktop(w->model, w->pool, "a", id, 1, BROKER_PARKED);
 
@@ -66,7 +53,7 @@ parked(struct world *w, const char *id)
 }
 
 static void
-test_running_ones_first(struct world *w, gconstpointer data)
+test_running_ones_first(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
     g_assert_false(expect(w, BROKER_CREATE)->parked);
@@ -82,7 +69,7 @@ test_running_ones_first(struct world *w, gconstpointer data)
 }
 
 static void
-test_parked_one_comes_before_a_new_one(struct world *w, gconstpointer data)
+test_parked_one_comes_before_a_new_one(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *spare = parked(w, "d-1");
 
@@ -97,7 +84,7 @@ test_parked_one_comes_before_a_new_one(struct world *w, gconstpointer data)
 
 /* Bringing one back takes all of its memory; where that is not to be had one is started. */
 static void
-test_no_memory_to_bring_it_back(struct world *w, gconstpointer data)
+test_no_memory_to_bring_it_back(struct fixture_world *w, gconstpointer data)
 {
     struct broker_host *other = fixture_host(w->model, "b", 8192, 1);
     char text[BROKER_PLACEMENT_TEXT];
@@ -111,7 +98,7 @@ test_no_memory_to_bring_it_back(struct world *w, gconstpointer data)
 
 /* The night: what was running is parked and not thrown away. */
 static void
-test_surplus_is_parked(struct world *w, gconstpointer data)
+test_surplus_is_parked(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *spare = fixture_desktop(w->model, w->pool, "a", "d-1", 1, BROKER_READY);
 
@@ -126,7 +113,7 @@ test_surplus_is_parked(struct world *w, gconstpointer data)
 }
 
 static void
-test_schedule(struct world *w, gconstpointer data)
+test_schedule(struct fixture_world *w, gconstpointer data)
 {
     struct broker_schedule *night = broker_schedule_new("night", 1);
     char why[200];
@@ -143,7 +130,7 @@ test_schedule(struct world *w, gconstpointer data)
 }
 
 static void
-test_old_and_tight(struct world *w, gconstpointer data)
+test_old_and_tight(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *spare = parked(w, "d-1");
 
@@ -163,7 +150,7 @@ test_old_and_tight(struct world *w, gconstpointer data)
 
 /* Its clock parks a session once; another clock may end it all the same. */
 static void
-test_session(struct world *w, gconstpointer data)
+test_session(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-1", 1, BROKER_READY);
@@ -189,7 +176,7 @@ test_session(struct world *w, gconstpointer data)
 }
 
 static void
-test_own(struct world *w, gconstpointer data)
+test_own(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *own = parked(w, "d-1");
 
@@ -204,7 +191,7 @@ test_own(struct world *w, gconstpointer data)
 
 /* What is parked takes no memory, and what is on its way back takes all of it at once. */
 static void
-test_memory(struct world *w, gconstpointer data)
+test_memory(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop = parked(w, "d-1");
     struct broker_placement placement;
@@ -223,7 +210,7 @@ test_memory(struct world *w, gconstpointer data)
 int
 main(int argc, char **argv)
 {
-#define ADD(name, fn) g_test_add("/parked/" name, struct world, NULL, setup, fn, teardown)
+#define ADD(name, fn) g_test_add("/parked/" name, struct fixture_world, NULL, setup, fn, teardown)
     g_test_init(&argc, &argv, NULL);
     ADD("running-ones-first", test_running_ones_first);
     ADD("comes-before-a-new-one", test_parked_one_comes_before_a_new_one);

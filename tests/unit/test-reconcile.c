@@ -8,36 +8,23 @@
 
 #include "broker-fixture.h"
 
-struct world {
-    struct broker_model *model;
-    struct broker_pools *pools;
-    struct broker_pool *pool;
-    struct broker_host *host;
-    GArray *actions;
-};
-
 static void
-setup(struct world *w, gconstpointer data)
+setup(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
-    w->model = broker_model_new();
-    w->pools = broker_pools_new();
-    w->pool = fixture_pool(w->pools, "lab", 3, 1);
-    w->host = fixture_host(w->model, "a", 8192, 1);
+    fixture_world(w, 3);
 }
 
 static void
-teardown(struct world *w, gconstpointer data)
+teardown(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
-    g_clear_pointer(&w->actions, g_array_unref);
-    broker_pools_free(w->pools);
-    broker_model_free(w->model);
+    fixture_world_clear(w);
 }
 
 /* Decides at this time and expects so many actions; the first one is returned. */
 static const struct broker_action *
-decide(struct world *w, int64_t now_ms, unsigned count)
+decide(struct fixture_world *w, int64_t now_ms, unsigned count)
 {
     g_clear_pointer(&w->actions, g_array_unref);
     w->actions = broker_reconcile(w->model, w->pools, now_ms);
@@ -46,7 +33,7 @@ decide(struct world *w, int64_t now_ms, unsigned count)
 }
 
 static void
-test_spares_are_filled(struct world *w, gconstpointer data)
+test_spares_are_filled(struct fixture_world *w, gconstpointer data)
 {
     const struct broker_action *action = decide(w, NOW, 1);
 
@@ -60,7 +47,7 @@ test_spares_are_filled(struct world *w, gconstpointer data)
 }
 
 static void
-test_refilled_beyond_assigned_within_max(struct world *w, gconstpointer data)
+test_refilled_beyond_assigned_within_max(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
     fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
@@ -75,7 +62,7 @@ test_refilled_beyond_assigned_within_max(struct world *w, gconstpointer data)
 }
 
 static void
-test_gone_counts_until_seen(struct world *w, gconstpointer data)
+test_gone_counts_until_seen(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop;
 
@@ -91,7 +78,7 @@ test_gone_counts_until_seen(struct world *w, gconstpointer data)
 }
 
 static void
-test_absent_is_dropped_late(struct world *w, gconstpointer data)
+test_absent_is_dropped_late(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_UNSEEN);
@@ -108,7 +95,7 @@ test_absent_is_dropped_late(struct world *w, gconstpointer data)
 }
 
 static void
-test_first_waiting_gets_the_spare(struct world *w, gconstpointer data)
+test_first_waiting_gets_the_spare(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_STARTING);
@@ -134,7 +121,7 @@ test_first_waiting_gets_the_spare(struct world *w, gconstpointer data)
 }
 
 static void
-test_unknown_is_never_dead(struct world *w, gconstpointer data)
+test_unknown_is_never_dead(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
@@ -155,7 +142,7 @@ test_unknown_is_never_dead(struct world *w, gconstpointer data)
 }
 
 static void
-test_spares_of_an_away_host_are_replaced_late(struct world *w, gconstpointer data)
+test_spares_of_an_away_host_are_replaced_late(struct fixture_world *w, gconstpointer data)
 {
     const struct broker_action *action;
 
@@ -171,7 +158,7 @@ test_spares_of_an_away_host_are_replaced_late(struct world *w, gconstpointer dat
 }
 
 static void
-test_failed_desktops(struct world *w, gconstpointer data)
+test_failed_desktops(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_FAILED);
@@ -193,7 +180,7 @@ test_failed_desktops(struct world *w, gconstpointer data)
 }
 
 static void
-test_restrain(struct world *w, gconstpointer data)
+test_restrain(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
     g_assert_false(broker_model_note_failure(w->model, "lab", 3, 1000, "x", NOW));
@@ -211,7 +198,7 @@ test_restrain(struct world *w, gconstpointer data)
 }
 
 static void
-test_new_revision_replaces_spares(struct world *w, gconstpointer data)
+test_new_revision_replaces_spares(struct fixture_world *w, gconstpointer data)
 {
     struct broker_image image = {.name = "tiny", .revision = 2};
     struct broker_desktop *used;
@@ -239,7 +226,7 @@ test_new_revision_replaces_spares(struct world *w, gconstpointer data)
 }
 
 static void
-test_new_revision_without_room(struct world *w, gconstpointer data)
+test_new_revision_without_room(struct fixture_world *w, gconstpointer data)
 {
     struct broker_image image = {.name = "tiny", .revision = 2};
     struct broker_desktop *spare =
@@ -260,7 +247,7 @@ test_new_revision_without_room(struct world *w, gconstpointer data)
 }
 
 static void
-test_changed_pool_file(struct world *w, gconstpointer data)
+test_changed_pool_file(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *one =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
@@ -284,7 +271,7 @@ test_changed_pool_file(struct world *w, gconstpointer data)
 }
 
 static void
-test_drained_host(struct world *w, gconstpointer data)
+test_drained_host(struct fixture_world *w, gconstpointer data)
 {
     (void)data;
     fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
@@ -295,7 +282,7 @@ test_drained_host(struct world *w, gconstpointer data)
 }
 
 static void
-test_disconnected_clock(struct world *w, gconstpointer data)
+test_disconnected_clock(struct fixture_world *w, gconstpointer data)
 {
     struct broker_session *session;
     const struct broker_action *action;
@@ -313,7 +300,7 @@ test_disconnected_clock(struct world *w, gconstpointer data)
 }
 
 static void
-test_absolute_clock(struct world *w, gconstpointer data)
+test_absolute_clock(struct fixture_world *w, gconstpointer data)
 {
     struct broker_session *session;
     const struct broker_action *action;
@@ -331,7 +318,7 @@ test_absolute_clock(struct world *w, gconstpointer data)
 }
 
 static void
-test_spares_follow_the_schedule(struct world *w, gconstpointer data)
+test_spares_follow_the_schedule(struct fixture_world *w, gconstpointer data)
 {
     struct broker_schedule *schedule = broker_schedule_new("now", 1);
 
@@ -347,7 +334,7 @@ test_spares_follow_the_schedule(struct world *w, gconstpointer data)
 
 /* Carries decisions out until none is left: the world must come to rest at what the pool says. */
 static void
-test_comes_to_rest(struct world *w, gconstpointer data)
+test_comes_to_rest(struct fixture_world *w, gconstpointer data)
 {
     unsigned passes;
 
@@ -370,7 +357,7 @@ test_comes_to_rest(struct world *w, gconstpointer data)
 }
 
 static struct broker_desktop *
-own_desktop(struct world *w, const char *user, enum broker_state state)
+own_desktop(struct fixture_world *w, const char *user, enum broker_state state)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-000000aa", 1, state);
@@ -381,7 +368,7 @@ own_desktop(struct world *w, const char *user, enum broker_state state)
 
 /* A desktop of her own is woken for its user, given to her and to nobody else. */
 static void
-test_own_desktop(struct world *w, gconstpointer data)
+test_own_desktop(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *own = own_desktop(w, "kim", BROKER_STOPPED);
     const struct broker_action *action;
@@ -409,7 +396,7 @@ test_own_desktop(struct world *w, gconstpointer data)
 
 /* Whatever happens, nothing but an administrator deletes it. */
 static void
-test_own_desktop_is_never_deleted(struct world *w, gconstpointer data)
+test_own_desktop_is_never_deleted(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *own = own_desktop(w, "kim", BROKER_FAILED);
     struct broker_pool_count count;
@@ -443,7 +430,7 @@ image_of(struct broker_host *host, unsigned revision)
 
 /* "latest" is the published one: a newer one waits, and one that was rolled back is replaced. */
 static void
-test_published_revision(struct world *w, gconstpointer data)
+test_published_revision(struct fixture_world *w, gconstpointer data)
 {
     const struct broker_action *action;
 
@@ -462,7 +449,7 @@ test_published_revision(struct world *w, gconstpointer data)
 }
 
 static void
-test_input_idle_clock(struct world *w, gconstpointer data)
+test_input_idle_clock(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
@@ -485,7 +472,7 @@ test_input_idle_clock(struct world *w, gconstpointer data)
 
 /* Each clock does what the pool says of it. */
 static void
-test_clocks_shut_down(struct world *w, gconstpointer data)
+test_clocks_shut_down(struct fixture_world *w, gconstpointer data)
 {
     struct broker_session *session;
 
@@ -507,7 +494,7 @@ test_clocks_shut_down(struct world *w, gconstpointer data)
 
 /* A canary is nobody's spare, nobody's desktop, and does not stay. */
 static void
-test_canary(struct world *w, gconstpointer data)
+test_canary(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *canary = own_desktop(w, BROKER_CANARY, BROKER_READY);
 
@@ -523,7 +510,7 @@ test_canary(struct world *w, gconstpointer data)
 /* A newer revision: the clock of who is on the old one starts, stops with a rollback, and strikes.
  */
 static void
-test_deadline(struct world *w, gconstpointer data)
+test_deadline(struct fixture_world *w, gconstpointer data)
 {
     struct broker_desktop *desktop =
         fixture_desktop(w->model, w->pool, "a", "d-00000001", 1, BROKER_READY);
@@ -560,7 +547,7 @@ test_deadline(struct world *w, gconstpointer data)
 
 /* Who has a disk on one host gets a desktop there, and holds up nobody. */
 static void
-test_home(struct world *w, gconstpointer data)
+test_home(struct fixture_world *w, gconstpointer data)
 {
     struct store_userdisk disk = {.pool = "lab", .user = "kim", .host = "b"};
     struct broker_host *b = fixture_host(w->model, "b", 4096, 1);
@@ -601,7 +588,7 @@ main(int argc, char **argv)
 {
     static const struct {
         const char *path;
-        void (*run)(struct world *w, gconstpointer data);
+        void (*run)(struct fixture_world *w, gconstpointer data);
     } tests[] = {
         {"/reconcile/spares-are-filled", test_spares_are_filled},
         {"/reconcile/refilled-beyond-assigned-within-max",
@@ -635,7 +622,7 @@ main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     for (i = 0; i < G_N_ELEMENTS(tests); i++) {
-        g_test_add(tests[i].path, struct world, NULL, setup, tests[i].run, teardown);
+        g_test_add(tests[i].path, struct fixture_world, NULL, setup, tests[i].run, teardown);
     }
     return g_test_run();
 }
