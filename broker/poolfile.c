@@ -130,6 +130,10 @@ check_schedules(struct parse *parse)
         } else if (schedule->running > parse->pool->max) {
             report(parse, schedule->line, "[" SCHEDULE "%s]: Running=%u is more than Max=%u",
                    schedule->name, schedule->running, parse->pool->max);
+        } else if (schedule->running + schedule->parked > parse->pool->max) {
+            report(parse, schedule->line,
+                   "[" SCHEDULE "%s]: Running=%u and Parked=%u are more than Max=%u",
+                   schedule->name, schedule->running, schedule->parked, parse->pool->max);
         }
     }
 }

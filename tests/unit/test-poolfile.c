@@ -423,6 +423,10 @@ test_schedules(void)
         NULL};
     static const char *const missing[] = {"lab.pool:5: 'Until' is missing in [Schedule early]",
                                           NULL};
+    static const char *const sum[] = {
+        "lab.pool:5: [Schedule early]: Running=2 and Parked=3 are more than Max=4", NULL};
+    static const char *const spares[] = {"lab.pool:7: Running=2 and Parked=3 are more than Max=4",
+                                         NULL};
     static const char *const many[] = {"lab.pool:5: [Schedule early]: Running=5 is more than Max=4",
                                        NULL};
 
@@ -430,6 +434,8 @@ test_schedules(void)
                   expected);
     expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nRunning=1\n", missing);
     expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nUntil=08:30\nRunning=5\n", many);
+    expect_errors(MINIMAL "[Schedule early]\nFrom=07:30\nUntil=08:30\nRunning=2\nParked=3\n", sum);
+    expect_errors(MINIMAL "[Spares]\nRunning=2\nParked=3\n", spares);
 }
 
 int
