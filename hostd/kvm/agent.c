@@ -11,10 +11,9 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 
-#define RETRY_MS 500
-#define GREET_MS                                                                                   \
-    100 /* after a first answer, until it is taken for one that did not see us come                \
-         */
+#define RETRY_MS     500
+#define GREET_MS     100 /* that a line is cut at first for a guest that did not see us come */
+#define GREET_MAX_MS 5000
 
 struct kvm_agent {
     int folder;
@@ -28,9 +27,10 @@ struct kvm_agent {
     bool skipping;                /* inside a line that is too long */
     bool ready, reported;         /* the guest said so; the owner was told */
     bool renews, syncs, signs_in; /* what the guest's agent knows how to do */
-    bool greeted;                 /* it has said hello */
-    bool hello, synced;           /* which the owner has not seen yet, */
-    json_t *identity, *account;   /* as these answers */
+    bool greeted, cutting;        /* it has said hello; the line is cut until it does */
+    unsigned cut_ms;
+    bool hello, synced;         /* which the owner has not seen yet, */
+    json_t *identity, *account; /* as these answers */
 };
 
 static gboolean try_connect(gpointer user_data);
@@ -58,10 +58,7 @@ hang_up(struct kvm_agent *agent)
     }
 }
 
-/*
- * A guest that was parked may never have seen that its line was cut, and then nobody is new to it:
- * it is cut once more, for long enough.
- */
+/* Each time for longer, until its guest has had time enough to see it. */
 static gboolean
 on_no_hello(gpointer user_data)
 {
@@ -71,16 +68,28 @@ on_no_hello(gpointer user_data)
     if (agent->fd >= 0) {
         hang_up(agent);
         g_source_remove(agent->retry);
-        agent->retry = g_timeout_add(GREET_MS, try_connect, agent);
+        agent->retry = g_timeout_add(agent->cut_ms, try_connect, agent);
+        agent->cut_ms = MIN(2 * agent->cut_ms, GREET_MAX_MS);
     }
     return G_SOURCE_REMOVE;
 }
 
+/* Its hello comes before its answer to anything else, or hardly after it. */
 static void
 expect_hello(struct kvm_agent *agent)
 {
-    if (!agent->greeted && agent->greeting == 0) {
+    if (agent->cutting && !agent->greeted && agent->greeting == 0) {
         agent->greeting = g_timeout_add(GREET_MS, on_no_hello, agent);
+    }
+}
+
+void
+kvm_agent_introduce(struct kvm_agent *agent)
+{
+    if (agent != NULL && !agent->cutting) {
+        agent->cutting = true;
+        agent->cut_ms = GREET_MS;
+        expect_hello(agent);
     }
 }
 

@@ -42,6 +42,11 @@ void kvm_agent_free(struct kvm_agent *agent); /* accepts NULL */
 #define KVM_AGENT_MAX_TEXT 1024u
 bool kvm_agent_type(struct kvm_agent *agent, const char *text);
 
+/*
+ * A guest that was parked may never have seen that its line was cut, and then nobody is new to it:
+ * has it cut until the guest says hello. What is on its way is lost with it.
+ */
+void kvm_agent_introduce(struct kvm_agent *agent);
 /* Whether the agent has said hello, and with it what it can do; false for NULL. */
 bool kvm_agent_has_greeted(const struct kvm_agent *agent);
 

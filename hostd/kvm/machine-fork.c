@@ -243,6 +243,9 @@ kvm_machine_renewed(struct kvm_machine *machine, const json_t *answer)
     }
     keep_answer(machine, answer);
     kvm_machine_became_ready(machine);
+    if (record->woken) {
+        kvm_agent_introduce(machine->agent);
+    }
 }
 
 void
