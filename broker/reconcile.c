@@ -173,7 +173,10 @@ judge_report(struct broker_pass *pass, struct broker_desktop *desktop,
     return true;
 }
 
-/* Nothing but an administrator's word deletes what is somebody's; a canary is nobody's. */
+/*
+ * Nothing but an administrator's word deletes what is somebody's; a canary is nobody's. What is
+ * parked is in nobody's way, and would lose its memory.
+ */
 static void
 judge_owned(struct broker_pass *pass, struct broker_desktop *desktop)
 {
@@ -183,8 +186,9 @@ judge_owned(struct broker_pass *pass, struct broker_desktop *desktop)
         }
         return;
     }
-    if (!desktop->row.stopped && (broker_pools_find(pass->pools, desktop->row.pool) == NULL ||
-                                  host_is_drained(pass->model, desktop->row.host))) {
+    if (!desktop->row.stopped && !desktop->row.parked &&
+        (broker_pools_find(pass->pools, desktop->row.pool) == NULL ||
+         host_is_drained(pass->model, desktop->row.host))) {
         stop_desktop(pass, desktop, BROKER_REST, "nobody can use it now");
     }
 }

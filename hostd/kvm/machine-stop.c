@@ -262,6 +262,7 @@ kvm_machine_ended(struct kvm_machine *machine)
         (machine->record.stage != KVM_STAGE_STOPPING && machine->switched_off &&
          machine->record.kept)) {
         machine->record.ready = false;
+        (void)kvm_machine_forget_saved(machine); /* of one that was waking; it boots now */
         vd_notice("machine", "%s: stopped%s", machine->record.id,
                   machine->switched_off ? ", switched off by its guest" : "");
         kvm_machine_set_stage(machine, KVM_STAGE_STOPPED, NULL);

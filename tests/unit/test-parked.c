@@ -185,6 +185,9 @@ test_own(struct fixture_world *w, gconstpointer data)
     w->pool->dedicated = true;
     g_strlcpy(own->row.owner, "kim", sizeof(own->row.owner));
     g_assert_null(decide(w, NOW));
+    w->host->row.drained = true; /* what is switched off loses what is not on its disk */
+    g_assert_null(decide(w, NOW));
+    w->host->row.drained = false;
     fixture_session(w->model, "s-1", "kim", "lab", "");
     g_assert_true(expect(w, BROKER_WAKE)->desktop == own);
 }
