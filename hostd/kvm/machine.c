@@ -161,10 +161,11 @@ static const char *
 take_parked(struct kvm_machine *machine)
 {
     struct kvm_record *record = &machine->record;
-    struct kvm_record before;
+    struct kvm_record before; /* cleared also when it cannot be read */
 
     if (!kvm_record_read(&before, machine->path, NULL) || before.stage != KVM_STAGE_PARKED ||
         !kvm_machine_is_saved(machine)) {
+        kvm_record_clear(&before);
         return "it was not parked here";
     }
     g_free(record->uuid);
