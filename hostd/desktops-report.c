@@ -95,3 +95,31 @@ hostd_desktops_promised_mb(const struct hostd_desktops *desktops)
     }
     return promised;
 }
+
+void
+hostd_desktops_note_running(const struct hostd_desktops *desktops, struct hostd_overhead *overhead)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, desktops->all);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct desktop *desktop = value;
+        const struct kvm_record *record =
+            desktop->machine == NULL ? NULL : kvm_machine_record(desktop->machine);
+        struct hostd_running running = {.cpu = 0};
+
+        if (record == NULL || record->process.pid == 0) {
+            continue;
+        }
+        running.machine = record->process;
+        running.accel = record->accel;
+        running.cpu = record->cpu;
+        running.memory_mb = record->memory_mb;
+        running.ready = record->ready;
+        if (desktop->streamer != NULL) {
+            running.streamer = hostd_streamer_process(desktop->streamer);
+        }
+        hostd_overhead_note(overhead, &running);
+    }
+}

@@ -14,6 +14,7 @@
 
 #include "hostd/images.h"
 #include "hostd/kvm/machine.h"
+#include "hostd/overhead.h"
 #include "hostd/templates.h"
 
 #define HOSTD_MAX_DESKTOPS 1024u
@@ -62,5 +63,9 @@ json_t *hostd_desktops_report(const struct hostd_desktops *desktops);
 
 /* Memory that running machines were promised and have not touched yet, in MiB. */
 unsigned hostd_desktops_promised_mb(const struct hostd_desktops *desktops);
+
+/* Notes each machine with a process. */
+void hostd_desktops_note_running(const struct hostd_desktops *desktops,
+                                 struct hostd_overhead *overhead);
 
 #endif

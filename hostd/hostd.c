@@ -9,6 +9,7 @@
 #include "hostd/desktops.h"
 #include "hostd/images.h"
 #include "hostd/kvm/userdisk.h"
+#include "hostd/overhead.h"
 #include "hostd/report.h"
 #include "hostd/templates.h"
 #include "hostd/trash.h"
@@ -31,6 +32,7 @@ struct hostd {
     struct hostd_images *images;
     struct hostd_templates *templates;
     struct hostd_desktops *desktops;
+    struct hostd_overhead *overhead;
     struct hostd_uplink *uplink;
     uint64_t seq;
     int64_t started_us;
@@ -56,7 +58,8 @@ send_report(gpointer user_data)
     }
     hostd_uplink_send(hostd->uplink,
                       hostd_report_observed(++hostd->seq, hostd->desktops, hostd->images,
-                                            hostd->templates, hostd->state, hostd->trash_folder));
+                                            hostd->templates, hostd->overhead, hostd->state,
+                                            hostd->trash_folder));
     return G_SOURCE_REMOVE;
 }
 
@@ -158,6 +161,8 @@ on_tend(gpointer user_data)
     hostd->ticks++;
     hostd_desktops_tend(hostd->desktops, hostd_report_room(hostd->state));
     hostd_templates_tend(hostd->templates);
+    hostd_desktops_note_running(hostd->desktops, hostd->overhead);
+    hostd_overhead_tend(hostd->overhead);
     if (hostd->ticks % SCAN_EVERY == 0 && hostd_images_scan(hostd->images)) {
         on_changed(hostd);
     }
@@ -277,6 +282,7 @@ hostd_new(const struct hostd_options *options, struct vd_launch *launch,
                                            engine, on_template_changed, hostd);
     hostd->desktops = hostd_desktops_new(&hostd->environment, hostd->images, hostd->templates,
                                          &desktops_events, hostd);
+    hostd->overhead = hostd_overhead_new();
     hostd->uplink = hostd_uplink_new(&uplink, &uplink_events, hostd);
     hostd->tend = g_timeout_add(TEND_MS, on_tend, hostd);
     return hostd;
@@ -296,6 +302,7 @@ hostd_free(struct hostd *hostd)
     if (hostd->apply != 0) {
         g_source_remove(hostd->apply);
     }
+    hostd_overhead_free(hostd->overhead);
     hostd_desktops_free(hostd->desktops);
     hostd_templates_free(hostd->templates);
     hostd_images_free(hostd->images);

@@ -113,7 +113,8 @@ find_trouble(const char *state_folder)
 json_t *
 hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
                       const struct hostd_images *images, const struct hostd_templates *templates,
-                      const char *state_folder, const char *trash_folder)
+                      const struct hostd_overhead *overhead, const char *state_folder,
+                      const char *trash_folder)
 {
     unsigned available = memory_mb("MemAvailable:");
     unsigned spoken_for = hostd_desktops_promised_mb(desktops) + RESERVE_MB;
@@ -123,11 +124,12 @@ hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
         trouble = hostd_templates_trouble(templates);
     }
 
-    return json_pack("{s:s, s:I, s:i, s:b, s:s, s:o, s:o, s:o, s:o}", "type", "observed", "seq",
-                     (json_int_t)seq, "memory_free_mb",
+    return json_pack("{s:s, s:I, s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:o}", "type", "observed",
+                     "seq", (json_int_t)seq, "memory_free_mb",
                      (int)(available > spoken_for ? available - spoken_for : 0), "tight",
                      (int)(hostd_report_room(state_folder) != KVM_ROOM_ENOUGH), "text",
                      trouble == NULL ? "" : trouble, "desktops", hostd_desktops_report(desktops),
                      "images", report_images(images), "templates",
-                     hostd_templates_report(templates), "trash", hostd_trash_report(trash_folder));
+                     hostd_templates_report(templates), "load", hostd_overhead_report(overhead),
+                     "trash", hostd_trash_report(trash_folder));
 }

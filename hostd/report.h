@@ -9,13 +9,15 @@
 #include "hostd/desktops.h"
 #include "hostd/images.h"
 #include "hostd/kvm/probe.h"
+#include "hostd/overhead.h"
 #include "hostd/templates.h"
 
 /* New references. */
 json_t *hostd_report_hello(const char *name, const char *boot_id, const struct kvm_probe *probe);
 json_t *hostd_report_observed(uint64_t seq, const struct hostd_desktops *desktops,
                               const struct hostd_images *images,
-                              const struct hostd_templates *templates, const char *state_folder,
+                              const struct hostd_templates *templates,
+                              const struct hostd_overhead *overhead, const char *state_folder,
                               const char *trash_folder);
 
 /* How much is left on the disk of the state folder. */

@@ -73,15 +73,6 @@ struct hostd_streamer {
 static gboolean on_restart(gpointer user_data);
 
 static void
-drop_source(guint *source)
-{
-    if (*source != 0) {
-        g_source_remove(*source);
-        *source = 0;
-    }
-}
-
-static void
 copy_id(char *to, const char *from)
 {
     g_strlcpy(to, from == NULL || strlen(from) > MAX_ID ? "" : from, MAX_ID + 1);
@@ -152,7 +143,7 @@ static void
 schedule_restart(struct hostd_streamer *streamer)
 {
     disconnect(streamer);
-    drop_source(&streamer->exit_source);
+    g_clear_handle_id(&streamer->exit_source, g_source_remove);
     vd_fd_clear(&streamer->pidfd);
     memset(&streamer->process, 0, sizeof(streamer->process));
     streamer->dialled_us = 0;
@@ -392,8 +383,8 @@ hostd_streamer_free(struct hostd_streamer *streamer)
     }
     disconnect(streamer);
     hostd_input_free(streamer->input);
-    drop_source(&streamer->exit_source);
-    drop_source(&streamer->restart);
+    g_clear_handle_id(&streamer->exit_source, g_source_remove);
+    g_clear_handle_id(&streamer->restart, g_source_remove);
     vd_fd_clear(&streamer->pidfd);
     vd_fd_clear(&streamer->folder);
     json_decref(streamer->wanted);
@@ -428,6 +419,12 @@ hostd_streamer_end_left(const struct kvm_environment *environment, const char *i
         vd_notice("streamer", "%s: its machine has ended, ending its streamer", id);
         (void)vd_launch_signal(environment->launch, record.slot, record.process, SIGKILL);
     }
+}
+
+struct vd_process
+hostd_streamer_process(const struct hostd_streamer *streamer)
+{
+    return streamer->process;
 }
 
 static const char *

@@ -50,6 +50,9 @@ void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, 
 /* Looks whether something is due: the machine changed, or a second has passed. */
 void hostd_streamer_tend(struct hostd_streamer *streamer);
 
+/* pid 0: none that is known. */
+struct vd_process hostd_streamer_process(const struct hostd_streamer *streamer);
+
 /*
  * {"id","state"} of the wanted stream, or JSON null. state: "starting" (the order has not gone
  * out), "dialling", "waiting", "streaming" as the streamer says, or "lost": it will not come again,
