@@ -273,6 +273,7 @@ broker_observe(struct broker_model *model, struct broker_host *host,
     host->connected = true;
     host->memory_free_mb = message->observed.memory_free_mb;
     host->tight = message->observed.tight;
+    host->load = message->observed.load;
     g_strlcpy(host->text, message->observed.text, sizeof(host->text));
     g_array_set_size(host->images, 0);
     g_array_append_vals(host->images, message->observed.images->data,

@@ -138,6 +138,30 @@ parse_all_trash(const json_t *list, GArray *ret)
     return true;
 }
 
+/* What cannot be measured is null or missing; a host of an older version has none of it. */
+static bool
+parse_load(const json_t *json, struct broker_load *ret)
+{
+    size_t i;
+
+    if (json == NULL) {
+        return true;
+    }
+    for (i = 0; i < BROKER_LOADS; i++) {
+        const json_t *value = json_object_get(json, broker_load_figures[i].name);
+
+        if (value == NULL || json_is_null(value)) {
+            continue;
+        }
+        if (!broker_json_unsigned(json, broker_load_figures[i].name, broker_load_figures[i].max,
+                                  &ret->value[i])) {
+            return false;
+        }
+        ret->known[i] = true;
+    }
+    return json_is_object(json);
+}
+
 static bool
 parse_observed(const json_t *json, struct broker_hostmsg *message)
 {
@@ -157,7 +181,8 @@ parse_observed(const json_t *json, struct broker_hostmsg *message)
     message->observed.desktops = g_array_new(FALSE, TRUE, sizeof(struct broker_seen_desktop));
     message->observed.images = g_array_new(FALSE, TRUE, sizeof(struct broker_image));
     message->observed.trash = g_array_new(FALSE, TRUE, sizeof(struct broker_trash));
-    if (!parse_all_trash(json_object_get(json, "trash"), message->observed.trash)) {
+    if (!parse_load(json_object_get(json, "load"), &message->observed.load) ||
+        !parse_all_trash(json_object_get(json, "trash"), message->observed.trash)) {
         return false;
     }
     for (i = 0; i < json_array_size(desktops); i++) {

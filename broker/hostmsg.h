@@ -57,6 +57,7 @@ struct broker_hostmsg {
         unsigned memory_free_mb;
         bool tight; /* its disk is nearly full */
         char text[BROKER_TEXT_MAX + 1];
+        struct broker_load load;
         GArray *desktops; /* struct broker_seen_desktop */
         GArray *images;   /* struct broker_image */
         GArray *trash;    /* struct broker_trash */

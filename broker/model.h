@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/load.h"
 #include "broker/store/store.h"
 #include "protocol/base/secret.h"
 
@@ -61,6 +62,7 @@ struct broker_host {
     char accel_text[BROKER_TEXT_MAX + 1]; /* the probe's own sentence */
     char text[BROKER_TEXT_MAX + 1];       /* what is wrong with it, in its own words, or "" */
     bool tight;                           /* its disk is nearly full */
+    struct broker_load load;              /* at its last report */
     GArray *images;                       /* struct broker_image */
     GArray *trash;                        /* struct broker_trash */
 };

@@ -81,6 +81,22 @@ images_json(const struct broker_host *host)
     return list;
 }
 
+/* What the host said of its load; null is not known, all of it while the host is away. */
+static json_t *
+load_json(const struct broker_host *host)
+{
+    json_t *json = json_object();
+    size_t i;
+
+    for (i = 0; i < BROKER_LOADS; i++) {
+        json_object_set_new(json, broker_load_figures[i].name,
+                            host->connected && host->load.known[i]
+                                ? json_integer(host->load.value[i])
+                                : json_null());
+    }
+    return json;
+}
+
 static json_t *
 host_json(const struct broker_model *model, const struct broker_host *host)
 {
@@ -107,6 +123,7 @@ host_json(const struct broker_model *model, const struct broker_host *host)
     set_unsigned(json, "memory_mb", host->memory_mb);
     set_unsigned(json, "memory_free_mb", host->memory_free_mb);
     set_unsigned(json, "desktops", desktops);
+    json_object_set_new(json, "load", load_json(host));
     json_object_set_new(json, "images", images_json(host));
     return json;
 }

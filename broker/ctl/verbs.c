@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/ctl/ctl.h"
+#include "broker/ctl/load.h"
 #include "broker/ctl/pool.h"
 #include "broker/ctl/table.h"
 
@@ -29,8 +30,8 @@ add_megabytes(struct ctl_table *table, json_t *object, const char *key)
 static void
 print_hosts(json_t *hosts)
 {
-    static const char *const headings[] = {"HOST", "STATE",    "CPUS",         "MEMORY",
-                                           "FREE", "DESKTOPS", "ACCELERATION", NULL};
+    static const char *const headings[] = {"HOST",     "STATE", "CPUS",     "MEMORY",       "FREE",
+                                           "DESKTOPS", "BUSY",  "OVERHEAD", "ACCELERATION", NULL};
     struct ctl_table *table = ctl_table_new(headings);
     size_t i;
     json_t *host;
@@ -39,6 +40,9 @@ print_hosts(json_t *hosts)
     {
         json_t *accel = json_object_get(host, "accel");
         bool connected = json_is_true(json_object_get(host, "connected"));
+        json_t *load = json_object_get(host, "load");
+        g_autofree char *busy = ctl_load_percent(load, "busy");
+        g_autofree char *overhead = ctl_load_percent(load, "overhead");
         bool drained = json_is_true(json_object_get(host, "drained"));
         g_autofree char *text =
             g_strdup_printf("%s %s", ctl_text(accel, "kind"), ctl_text(accel, "text"));
@@ -53,6 +57,8 @@ print_hosts(json_t *hosts)
         add_megabytes(table, host, "memory_mb");
         add_megabytes(table, host, "memory_free_mb");
         ctl_table_add_number(table, ctl_number(host, "desktops"));
+        ctl_table_add(table, busy);
+        ctl_table_add(table, overhead);
         ctl_table_add(table, g_strstrip(text));
     }
     ctl_table_print(table);
@@ -136,12 +142,18 @@ static int
 host_list(const struct ctl *ctl)
 {
     json_t *reply = ctl_call(ctl, json_pack("{s:s}", "type", "host-list"));
+    json_t *host;
+    size_t i;
 
     if (reply == NULL) {
         return CTL_FAILED;
     }
     if (!ctl->json) {
         print_hosts(json_object_get(reply, "hosts"));
+        json_array_foreach(json_object_get(reply, "hosts"), i, host)
+        {
+            ctl_load_print(ctl_text(host, "name"), json_object_get(host, "load"));
+        }
     }
     return done(reply);
 }

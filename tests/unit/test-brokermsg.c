@@ -114,6 +114,52 @@ test_report_goes_into_the_model(void)
     broker_model_free(model);
 }
 
+#define LOADED(load)                                                                               \
+    "{\"type\":\"observed\",\"memory_free_mb\":1,\"desktops\":[],\"images\":[],\"load\":" load "}"
+
+static void
+test_load_of_a_host(void)
+{
+    struct broker_model *model = broker_model_new();
+    struct broker_host *host = fixture_host(model, "a", 8192, 1);
+    struct broker_hostmsg *message = g_new0(struct broker_hostmsg, 1);
+
+    g_assert_true(parse_host(LOADED("{\"overhead\":173,\"steal\":null,\"cpu_some10\":1000,"
+                                    "\"other_ms\":0,\"tomorrow\":\"rain\"}"),
+                             message));
+    broker_observe(model, host, message, NOW);
+    g_assert_true(host->load.known[BROKER_LOAD_OVERHEAD]);
+    g_assert_cmpuint(host->load.value[BROKER_LOAD_OVERHEAD], ==, 173);
+    g_assert_cmpuint(host->load.value[BROKER_LOAD_CPU_SOME10], ==, 1000);
+    g_assert_true(host->load.known[BROKER_LOAD_OTHER_MS]);
+    g_assert_false(host->load.known[BROKER_LOAD_STEAL]);
+    g_assert_false(host->load.known[BROKER_LOAD_BUSY]);
+    broker_hostmsg_clear(message);
+    /* An older host says nothing of it, and what was known before is not known any more. */
+    g_assert_true(parse_host("{\"type\":\"observed\",\"memory_free_mb\":1,\"desktops\":[],"
+                             "\"images\":[]}",
+                             message));
+    broker_observe(model, host, message, NOW);
+    g_assert_false(host->load.known[BROKER_LOAD_OVERHEAD]);
+    broker_hostmsg_clear(message);
+    g_free(message);
+    broker_model_free(model);
+    expect_host(LOADED("{}"), true);
+    expect_host(LOADED("null"), false);
+    expect_host(LOADED("[]"), false);
+    expect_host(LOADED("17"), false);
+    expect_host(LOADED("{\"overhead\":1000000}"), true);
+    expect_host(LOADED("{\"overhead\":1000001}"), false);
+    expect_host(LOADED("{\"overhead\":-1}"), false);
+    expect_host(LOADED("{\"overhead\":\"17.3\"}"), false);
+    expect_host(LOADED("{\"steal\":1001}"), false);
+    expect_host(LOADED("{\"cpu_some10\":1001}"), false);
+    expect_host(LOADED("{\"guest_ms\":3932160000}"), true);
+    expect_host(LOADED("{\"guest_ms\":3932160001}"), false);
+    expect_host(LOADED("{\"other_ms\":99999999999999}"), false);
+    expect_host(LOADED("{\"io_some60\":{}}"), false);
+}
+
 #define STREAMED(figures)                                                                          \
     "{\"id\":\"d-00000001\",\"epoch\":1,\"state\":\"ready\",\"text\":\"\",\"stream\":{\"id\":\"x-" \
     "1\",\"figures\":" figures "}}"
@@ -400,6 +446,7 @@ main(int argc, char **argv)
     g_test_add_func("/hostmsg/report-goes-into-the-model", test_report_goes_into_the_model);
     g_test_add_func("/hostmsg/bad-reports-are-refused-whole", test_bad_reports);
     g_test_add_func("/hostmsg/figures-of-a-stream", test_figures_of_a_stream);
+    g_test_add_func("/hostmsg/load-of-a-host", test_load_of_a_host);
     g_test_add_func("/desired/whole-state-of-one-host", test_desired);
     g_test_add_func("/desired/notices", test_notices);
     g_test_add_func("/desired/notices-of-a-newer-revision", test_notices_of_a_newer_revision);

@@ -208,6 +208,7 @@ class Host(threading.Thread):
         self.lock = threading.Lock()
         self.desktops, self.wanted, self.fail = {}, [], set()
         self.holds = False
+        self.load = {}
         self.ended = False
         self.start()
 
@@ -218,7 +219,7 @@ class Host(threading.Thread):
                          'text': 'it did not boot' if self.desktops[w['id']] == 'failed' else '', 'since_ms': 0,
                          'accel': 'tcg', 'stream': None} for w in self.wanted if w['id'] in self.desktops]
         self.link.send({'type': 'observed', 'seq': 1, 'memory_free_mb': self.memory_mb, 'desktops': desktops,
-                        'images': self.images})
+                        'images': self.images, 'load': self.load})
 
     def run(self):
         try:
