@@ -14,6 +14,7 @@
 #include "broker/lastscreen.h"
 #include "broker/login.h"
 #include "broker/poolfolder.h"
+#include "broker/pressure.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
@@ -82,12 +83,24 @@ settle_once(struct broker *broker, const struct broker_pools *pools)
     return again;
 }
 
+static void
+on_pressure(const struct broker_host *host, bool passed, const char *text, void *user_data)
+{
+    (void)user_data;
+    if (passed) {
+        vd_warning(MODULE, "host '%s' gets no further desktops: %s", host->row.name, text);
+    } else {
+        vd_notice(MODULE, "host '%s' gets desktops again: %s", host->row.name, text);
+    }
+}
+
 void
 broker_settle(struct broker *broker)
 {
     struct broker_pools *none = broker->closing ? broker_pools_new() : NULL;
     unsigned passes = 0;
 
+    broker_pressure_judge(broker->model, broker->pools, on_pressure, NULL);
     while ((broker->pools_are_valid || broker->closing) && passes < MAX_PASSES &&
            settle_once(broker, none != NULL ? none : broker->pools)) {
         passes++;

@@ -10,6 +10,7 @@ free_host(gpointer data)
 
     g_array_unref(host->images);
     g_array_unref(host->trash);
+    g_ptr_array_unref(host->over);
     g_free(host);
 }
 
@@ -150,6 +151,7 @@ broker_model_add_host(struct broker_model *model, const struct store_host *row)
     host->row = *row;
     host->images = g_array_new(FALSE, TRUE, sizeof(struct broker_image));
     host->trash = g_array_new(FALSE, TRUE, sizeof(struct broker_trash));
+    host->over = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(model->hosts, host);
     return host;
 }

@@ -49,6 +49,10 @@ struct broker_trash {
     int64_t bytes;
 };
 
+/* Lines that a host has passed, see pressure.h. */
+#define BROKER_PRESSED_CPU    1u
+#define BROKER_PRESSED_MEMORY 2u
+
 struct broker_host {
     struct store_host row;
     bool connected;  /* its link is open and it has reported */
@@ -63,6 +67,8 @@ struct broker_host {
     char text[BROKER_TEXT_MAX + 1];       /* what is wrong with it, in its own words, or "" */
     bool tight;                           /* its disk is nearly full */
     struct broker_load load;              /* at its last report */
+    unsigned pressed;                     /* BROKER_PRESSED_... */
+    GPtrArray *over;                      /* char *: pools whose OverheadMax it has passed */
     GArray *images;                       /* struct broker_image */
     GArray *trash;                        /* struct broker_trash */
 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "broker/pressure.h"
+
 /* What the desktops that are already promised to a host take away. */
 struct load {
     uint64_t memory_mb;         /* of all of them */
@@ -80,6 +82,38 @@ refuse(GArray *refusals, const struct broker_host *host, enum broker_rule rule, 
     g_array_append_val(refusals, refusal);
 }
 
+/* Overhead and pressure, which change by the minute; true when host may take it as far as they go.
+ */
+static bool
+load_passes(const struct broker_host *host, const struct broker_pool *pool, GArray *refusals)
+{
+    unsigned overhead = host->load.value[BROKER_LOAD_OVERHEAD];
+    g_autofree char *limit = broker_overhead_text(pool);
+    unsigned back = broker_overhead_back(pool->overhead_max);
+    unsigned cpu = host->load.value[BROKER_LOAD_CPU_SOME10];
+    unsigned memory = host->load.value[BROKER_LOAD_MEMORY_FULL10];
+
+    if (broker_host_is_over(host, pool)) {
+        refuse(refusals, host, BROKER_RULE_OVERHEAD,
+               "its overhead of %u.%u %% has passed %s; it gets desktops again from %u.%u %% down",
+               overhead / 10, overhead % 10, limit, back / 10, back % 10);
+    } else if ((host->pressed & BROKER_PRESSED_MEMORY) != 0) {
+        refuse(refusals, host, BROKER_RULE_PRESSURE,
+               "everything on it waited for memory during %u.%u %% of the last 10 s; beyond %u %% "
+               "it gets no desktops, until that is %u %% again",
+               memory / 10, memory % 10, BROKER_PRESSURE_MEMORY / 10,
+               BROKER_PRESSURE_MEMORY_BACK / 10);
+    } else if ((host->pressed & BROKER_PRESSED_CPU) != 0) {
+        refuse(refusals, host, BROKER_RULE_PRESSURE,
+               "its desktops waited for a processor during %u.%u %% of the last 10 s; beyond %u %% "
+               "it gets no more of them, until that is %u %% again",
+               cpu / 10, cpu % 10, BROKER_PRESSURE_CPU / 10, BROKER_PRESSURE_CPU_BACK / 10);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 /* True when host may take it; else one refusal was added. */
 static bool
 host_passes(const struct broker_host *host, const struct broker_pool *pool, unsigned revision,
@@ -115,7 +149,7 @@ host_passes(const struct broker_host *host, const struct broker_pool *pool, unsi
                "Memory=%uM is wanted, %" G_GUINT64_FORMAT "M are left of %uM", pool->memory_mb,
                left, host->memory_mb);
     } else {
-        return true;
+        return load_passes(host, pool, refusals);
     }
     return false;
 }
@@ -138,6 +172,33 @@ broker_placement_has_room(const struct broker_model *model, const struct broker_
                "%uM of memory are wanted, %" G_GUINT64_FORMAT "M of %uM are left",
                desktop->row.memory_mb, left, host->memory_mb);
     return desktop->row.memory_mb <= left;
+}
+
+static bool
+is_delayed(const struct broker_placement *placement)
+{
+    guint i;
+
+    for (i = 0; i < placement->refusals->len; i++) {
+        if (g_array_index(placement->refusals, struct broker_refusal, i).rule ==
+            BROKER_RULE_PRESSURE) {
+            return placement->host == NULL;
+        }
+    }
+    return false;
+}
+
+/* Whether a host with so much memory left is the better one of two that pass. */
+static bool
+is_better(const struct broker_host *host, uint64_t left, const struct broker_host *best,
+          uint64_t best_left)
+{
+    bool busy = broker_load_is_busy(&host->load);
+
+    if (best == NULL || busy != broker_load_is_busy(&best->load)) {
+        return best == NULL || !busy;
+    }
+    return left > best_left || (left == best_left && strcmp(host->row.name, best->row.name) < 0);
 }
 
 unsigned
@@ -169,12 +230,12 @@ broker_placement_find(const struct broker_model *model, const struct broker_pool
         if (!host_passes(host, pool, placement.revision, &load, placement.refusals)) {
             continue;
         }
-        if (placement.host == NULL || left > best ||
-            (left == best && strcmp(host->row.name, placement.host->row.name) < 0)) {
+        if (is_better(host, left, placement.host, best)) {
             placement.host = host;
             best = left;
         }
     }
+    placement.delayed = is_delayed(&placement);
     return placement;
 }
 
@@ -188,8 +249,8 @@ broker_placement_clear(struct broker_placement *placement)
 const char *
 broker_rule_name(enum broker_rule rule)
 {
-    static const char *const names[] = {"connected", "revoked", "drained", "accel",
-                                        "image",     "cpu",     "memory",  "home"};
+    static const char *const names[] = {"connected", "revoked", "drained", "accel",    "image",
+                                        "cpu",       "memory",  "home",    "overhead", "pressure"};
 
     return names[rule];
 }

@@ -19,6 +19,8 @@ enum broker_rule {
     BROKER_RULE_CPU,
     BROKER_RULE_MEMORY,
     BROKER_RULE_HOME,
+    BROKER_RULE_OVERHEAD, /* see pressure.h, as for the next one */
+    BROKER_RULE_PRESSURE, /* the last: it passes all others */
 };
 
 /* The first rule that a host failed. */
@@ -31,12 +33,14 @@ struct broker_refusal {
 struct broker_placement {
     const struct broker_host *host; /* borrowed from the model; NULL: refused everywhere */
     unsigned revision;              /* of the pool's image, 0 when no host has any */
+    bool delayed;                   /* a host would run it but for the moment's pressure */
     GArray *refusals; /* struct broker_refusal, for every host but the eligible ones */
 };
 
 /*
  * home is the only host that will do, for the disk of whom it is for is there; NULL: any.
- * Among the hosts that pass every rule the one with most memory left; ties by name.
+ * Among the hosts that pass every rule one whose processors are not busy, then the one with most
+ * memory left; ties by name.
  */
 struct broker_placement broker_placement_find(const struct broker_model *model,
                                               const struct broker_pool *pool, const char *home);

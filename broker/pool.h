@@ -57,6 +57,7 @@ struct broker_pool {
     unsigned clone;               /* enum broker_clone */
     char *bridge;                 /* that its desktops are on; NULL: they have no network */
     unsigned overcommit;          /* virtual processors that a host gives for one real */
+    unsigned overhead_max;        /* of a host that gets its desktops, 0.1 %; 0: any */
     unsigned spares_running;      /* desktops kept ready beyond the assigned ones */
     unsigned spares_parked;       /* and in files, beyond those */
     GPtrArray *schedules;         /* struct broker_schedule *: other numbers at some hours */

@@ -293,7 +293,7 @@ set_number(struct parse *parse, const struct key *key, const char *value, unsign
         *(int64_t *)((char *)parse->pool + key->offset) = 0;
         return;
     }
-    if (key->type == VALUE_SPACE && strcmp(value, "none") == 0) {
+    if ((key->type == VALUE_SPACE || key->type == VALUE_PERCENT) && strcmp(value, "none") == 0) {
         *(unsigned *)((char *)parse->pool + key->offset) = 0;
         return;
     }
@@ -301,6 +301,8 @@ set_number(struct parse *parse, const struct key *key, const char *value, unsign
         ok = broker_value_rate(value, &number, &time_ms, why);
     } else if (key->type == VALUE_MEMORY || key->type == VALUE_SPACE) {
         ok = broker_value_memory(value, key->min, key->max, &number, why);
+    } else if (key->type == VALUE_PERCENT) {
+        ok = broker_value_percent(value, key->min, key->max, &number, why);
     } else if (key->type == VALUE_DURATION || key->type == VALUE_LIMIT) {
         ok = broker_value_duration(value, key->min, key->max, &number, why);
     } else {
@@ -308,10 +310,10 @@ set_number(struct parse *parse, const struct key *key, const char *value, unsign
     }
     if (!ok) {
         report(parse, line, "%s=%s: %s%s", key->name, value,
-               key->type == VALUE_REVISION ? "'latest' or "
-               : key->type == VALUE_LIMIT  ? "'never' or "
-               : key->type == VALUE_SPACE  ? "'none' or "
-                                           : "",
+               key->type == VALUE_REVISION                              ? "'latest' or "
+               : key->type == VALUE_LIMIT                               ? "'never' or "
+               : key->type == VALUE_SPACE || key->type == VALUE_PERCENT ? "'none' or "
+                                                                        : "",
                why);
     } else if (key->type == VALUE_RATE) {
         parse->pool->restrain_count = (unsigned)number;

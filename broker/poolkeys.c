@@ -51,6 +51,7 @@ const struct key broker_pool_keys[BROKER_POOL_KEYS] = {
     {"Spares", "Parked", VALUE_NUMBER, false, FIELD(spares_parked), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},
     {"Placement", "Overcommit", VALUE_NUMBER, false, FIELD(overcommit), 1, 64, NULL, NULL},
+    {"Placement", "OverheadMax", VALUE_PERCENT, false, FIELD(overhead_max), 1, 10000, NULL, NULL},
     {"Session", "Disconnected", VALUE_DURATION, false, FIELD(disconnected_ms), 1000, 30 * DAY_MS,
      NULL, NULL},
     {"Session", "InputIdle", VALUE_LIMIT, false, FIELD(input_idle_ms), 60000, 30 * DAY_MS, NULL,
@@ -90,6 +91,9 @@ value_text(const struct broker_pool *pool, const struct key *key)
     case VALUE_NETWORK:
         text = *(char *const *)at;
         return text != NULL ? g_strconcat(BRIDGE, text, NULL) : g_strdup("none");
+    case VALUE_PERCENT:
+        return *(const unsigned *)at == 0 ? g_strdup("none")
+                                          : broker_value_percent_text(*(const unsigned *)at);
     case VALUE_SPACE:
         if (*(const unsigned *)at == 0) {
             return g_strdup("none");

@@ -23,7 +23,8 @@ enum value_type {
     VALUE_NUMBER,
     VALUE_REVISION,
     VALUE_MEMORY,
-    VALUE_SPACE, /* as memory, or "none", which is 0 */
+    VALUE_PERCENT, /* in tenths of one, or "none", which is 0 */
+    VALUE_SPACE,   /* as memory, or "none", which is 0 */
     VALUE_DURATION,
     VALUE_LIMIT, /* a duration, or "never", which is 0 */
     VALUE_RATE,
@@ -46,7 +47,7 @@ struct key {
 
 #define FIELD(member)    offsetof(struct broker_pool, member)
 #define NO_FIELD         SIZE_MAX
-#define BROKER_POOL_KEYS 35u
+#define BROKER_POOL_KEYS 36u
 
 extern const struct key broker_pool_keys[BROKER_POOL_KEYS];
 

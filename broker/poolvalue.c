@@ -84,6 +84,29 @@ broker_value_memory(const char *text, int64_t min_mb, int64_t max_mb, int64_t *r
     return true;
 }
 
+bool
+broker_value_percent(const char *text, int64_t min, int64_t max, int64_t *ret, char *ret_why)
+{
+    const char *at = text;
+    int64_t value;
+    int64_t tenth = 0;
+    bool ok = take_number(&at, &value) && value <= max / 10;
+
+    if (ok && *at == '.') {
+        at++;
+        ok = take_number(&at, &tenth) && tenth <= 9 && at[-2] == '.';
+    }
+    value = ok ? value * 10 + tenth : 0;
+    if (!ok || strcmp(at, "%") != 0 || value < min || value > max) {
+        return explain(ret_why,
+                       "a share with at most one decimal is wanted, such as 15%% or 7.5%%, from "
+                       "%" PRId64 ".%" PRId64 "%% to %" PRId64 "%%",
+                       min / 10, min % 10, max / 10);
+    }
+    *ret = value;
+    return true;
+}
+
 static int64_t
 take_unit(const char **text)
 {
@@ -168,6 +191,14 @@ write_in_units(int64_t value, const struct unit *units)
         units++;
     }
     return g_strdup_printf("%" G_GINT64_FORMAT "%s", value / units->size, units->name);
+}
+
+char *
+broker_value_percent_text(int64_t tenths)
+{
+    return tenths % 10 == 0
+               ? g_strdup_printf("%" G_GINT64_FORMAT "%%", tenths / 10)
+               : g_strdup_printf("%" G_GINT64_FORMAT ".%d%%", tenths / 10, (int)(tenths % 10));
 }
 
 char *

@@ -10,6 +10,7 @@
 #include "broker/jsonget.h"
 #include "broker/nss.h"
 #include "broker/placement.h"
+#include "broker/pressure.h"
 #include "broker/reconcile.h"
 #include "broker/session.h"
 #include "protocol/base/clock.h"
@@ -27,6 +28,23 @@ static void
 set_text(json_t *json, const char *key, const char *text)
 {
     json_object_set_new(json, key, broker_json_string(text));
+}
+
+/* Names of the hosts that have passed the pool's OverheadMax. */
+static json_t *
+over_json(const struct broker_model *model, const struct broker_pool *pool)
+{
+    json_t *list = json_array();
+    guint i;
+
+    for (i = 0; i < model->hosts->len; i++) {
+        const struct broker_host *host = g_ptr_array_index(model->hosts, i);
+
+        if (broker_host_is_over(host, pool)) {
+            json_array_append_new(list, json_string(host->row.name));
+        }
+    }
+    return list;
 }
 
 static json_t *
@@ -60,6 +78,9 @@ pool_json(struct broker *broker, const struct broker_pool *pool)
     json_object_set_new(json, "aside_until_ms",
                         aside ? json_integer(restraint->until_ms) : json_null());
     set_text(json, "text", text);
+    json_object_set_new(json, "overhead_max",
+                        pool->overhead_max > 0 ? json_integer(pool->overhead_max) : json_null());
+    json_object_set_new(json, "over", over_json(broker->model, pool));
     set_text(json, "failure", restraint != NULL ? restraint->text : "");
     return json;
 }
@@ -123,6 +144,7 @@ host_json(const struct broker_model *model, const struct broker_host *host)
     set_unsigned(json, "memory_mb", host->memory_mb);
     set_unsigned(json, "memory_free_mb", host->memory_free_mb);
     set_unsigned(json, "desktops", desktops);
+    json_object_set_new(json, "pressed", json_boolean(host->pressed != 0));
     json_object_set_new(json, "load", load_json(host));
     json_object_set_new(json, "images", images_json(host));
     return json;
@@ -367,7 +389,10 @@ placement_json(struct broker *broker, const struct broker_pool *pool, const char
             set_text(json, "rule", "");
             set_text(json, "text",
                      host == placement.host ? "the next desktop would run here"
-                                            : "it could run here; another host has more memory");
+                     : broker_load_is_busy(&host->load) &&
+                             !broker_load_is_busy(&placement.host->load)
+                         ? "it could run here; the processors of another host are less busy"
+                         : "it could run here; another host has more memory");
         }
         json_array_append_new(list, json);
     }

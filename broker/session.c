@@ -95,7 +95,10 @@ broker_session_outlook(struct broker *broker, const struct broker_pool *pool, co
         return BROKER_OUTLOOK_UNAVAILABLE;
     }
     placement = broker_placement_find(broker->model, pool, home);
-    if (placement.host == NULL) {
+    if (placement.delayed) {
+        g_strlcpy(ret_text, "The hosts are busy; a desktop is started as soon as one is less so.",
+                  size);
+    } else if (placement.host == NULL) {
         placement_text(&placement, ret_text, size);
         outlook = BROKER_OUTLOOK_UNAVAILABLE;
     }
@@ -290,6 +293,24 @@ choose_session(struct broker *broker, const struct broker_api_request *request, 
     return request->another && session != NULL && session->row.desktop[0] != '\0' ? NULL : session;
 }
 
+/* Whoever waits for a desktop of the pool waits for the pressure on the hosts to be over. */
+static bool
+is_delayed(struct broker *broker, const struct broker_pool *pool, const char *user)
+{
+    struct broker_placement placement;
+    bool delayed;
+
+    if (pool == NULL || broker_pool_count(broker->model, pool, vd_wall_ms()).starting > 0) {
+        return false;
+    }
+    placement = broker_placement_find(
+        broker->model, pool,
+        pool->userdisk_mb > 0 ? broker_model_home(broker->model, user, pool->name) : NULL);
+    delayed = placement.delayed;
+    broker_placement_clear(&placement);
+    return delayed;
+}
+
 void
 broker_session_connect(struct broker *broker, const struct broker_api_request *request,
                        const char *user, struct broker_reply *reply)
@@ -329,6 +350,9 @@ broker_session_connect(struct broker *broker, const struct broker_api_request *r
         if (broker_model_is_aside(broker->model, session->row.pool, vd_wall_ms())) {
             g_strlcpy(text, "The desktops of this pool fail to start; it is tried again later.",
                       sizeof(text));
+        } else if (is_delayed(broker, pool, user)) {
+            g_snprintf(text, sizeof(text), "The hosts are busy; you are number %d in line.",
+                       position);
         } else {
             g_snprintf(text, sizeof(text), "A desktop is being started; you are number %d in line.",
                        position);

@@ -52,3 +52,24 @@ ctl_load_print(const char *host, json_t *load)
            (double)ctl_number(load, "other_ms") / MS_PER_S, steal, host, guest, other, host, cpu,
            memory, full, io);
 }
+
+void
+ctl_load_print_over(json_t *pools)
+{
+    size_t i;
+    json_t *pool;
+
+    json_array_foreach(pools, i, pool)
+    {
+        json_t *over = json_object_get(pool, "over");
+        g_autofree char *limit = ctl_load_percent(pool, "overhead_max");
+        size_t j;
+        json_t *host;
+
+        json_array_foreach(over, j, host)
+        {
+            printf("%s: %s has passed OverheadMax= (%s) and gets no more desktops of the pool\n",
+                   ctl_text(pool, "name"), json_string_value(host), limit);
+        }
+    }
+}

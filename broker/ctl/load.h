@@ -12,4 +12,7 @@ char *ctl_load_percent(json_t *load, const char *name);
 /* Some lines with what the host said of itself. */
 void ctl_load_print(const char *host, json_t *load);
 
+/* A line for each pool with hosts that have passed its OverheadMax. */
+void ctl_load_print_over(json_t *pools);
+
 #endif

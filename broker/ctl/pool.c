@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/ctl/ctl.h"
+#include "broker/ctl/load.h"
 #include "broker/ctl/table.h"
 
 /* "set aside for 8 min: the desktop failed: ...", for g_free(); NULL when it is not. */
@@ -54,6 +55,7 @@ ctl_pool_print(json_t *pools)
                                                 : ctl_text(pool, "description"));
     }
     ctl_table_print(table);
+    ctl_load_print_over(pools);
     if (ctl_table_rows(table) == 0) {
         puts("No pools. Put a file into pools.d of the configuration folder, then 'vedettectl "
              "reload'.");

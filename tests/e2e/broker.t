@@ -270,6 +270,33 @@ def failures(tap, broker, host):
     broker.admin({'type': 'reload'})
 
 
+def pressure(tap, broker, host, gateway, token):
+    """A host without memory gets no desktops for the moment: whoever wants one waits in line, and is served when it can."""
+    def pressed():
+        return broker.admin({'type': 'host-list'})['hosts'][0]['pressed']
+    broker.write_pool('calm', max=2, allow='Allow=bob', accel='any', spares=0, gone='1h')
+    broker.admin({'type': 'reload'})
+    host.load = {'memory_full10': 204, 'overhead': 0, 'busy': None}
+    wait_for(pressed, 20, 'pressure')
+    why = broker.admin({'type': 'why', 'user': 'bob', 'pool': 'calm'})
+    tap.equal((why['hosts'][0]['rule'], why['hosts'][0]['ok']), ('pressure', False), 'why names the rule')
+    tap.ok('waited for memory during 20.4 %' in why['hosts'][0]['text'], why['hosts'][0]['text'])
+    status, answer = connect(gateway, token, 'calm')
+    tap.equal((status, answer.get('state'), answer.get('text')), (200, 'waiting', 'The hosts are busy; you are number 1 in line.'),
+              'nobody is turned away for it')
+    tap.equal((broker.pool('calm')['total'], broker.pool('calm')['waiting']), (0, 1), 'nor is anything started')
+    host.load = {'memory_full10': 0}
+    wait_for(lambda: not pressed(), 20, 'no pressure')
+    answer = wait_for(lambda: (a := connect(gateway, token, 'calm')[1])['state'] == 'ready' and a, 20, 'the desktop')
+    tap.ok(answer['desktop'], 'when it is over a desktop comes by itself')
+    tap.equal([broker.said().count(s) for s in ('further desktops: memory pressure is 20.4 %', 'desktops again: memory pressure')],
+              [1, 1], 'both are said once')
+    gateway.ask('POST', '/api/logoff', {'session': answer['session']}, bearer=token)
+    os.unlink(f'{broker.folder}/config/pools.d/calm.pool')
+    broker.admin({'type': 'reload'})
+    wait_for(lambda: not any(d['pool'] == 'calm' for d in broker.admin({'type': 'status'})['desktops']), 20, 'its end')
+
+
 def restart(tap, broker, gateway, host, alice, first, stream):
     before = {d['id'] for d in broker.admin({'type': 'status'})['desktops']}
     broker.kill()
@@ -340,6 +367,7 @@ def run(tap, broker):
     reasons(tap, broker, host, gateway, alice)
     reload(tap, broker)
     failures(tap, broker, host)
+    pressure(tap, broker, host, gateway, bob)
     throttling(tap, broker, gateway)
     gateway, host = restart(tap, broker, gateway, host, alice, first, stream)
     tap.equal(login(gateway, 'victim', 'victim-secret', source='192.0.2.66')['state'], 'refused', 'the throttle survived')

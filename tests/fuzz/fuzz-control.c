@@ -8,6 +8,7 @@
 #include "broker/desired.h"
 #include "broker/hostmsg.h"
 #include "broker/lastscreen.h"
+#include "broker/pressure.h"
 #include "broker/reconcile.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -23,6 +24,7 @@ observe(const struct broker_hostmsg *message)
     GArray *actions;
 
     pool->max = 2;
+    pool->overhead_max = 150;
     pool->image = g_strdup("tiny");
     g_ptr_array_add(pools->items, pool);
     broker_model_add_desktop(model, &row);
@@ -33,6 +35,7 @@ observe(const struct broker_hostmsg *message)
     if (broker_observe(model, host, message, 1) > message->observed.desktops->len) {
         abort();
     }
+    broker_pressure_judge(model, pools, NULL, NULL);
     actions = broker_reconcile(model, pools, 2);
     g_array_unref(actions);
     json_decref(broker_desired(model, pools, "a", "CA", 0));

@@ -6,6 +6,7 @@
 #include "broker-fixture.h"
 #include "broker/access.h"
 #include "broker/groups.h"
+#include "broker/pressure.h"
 
 struct world {
     struct broker_model *model;
@@ -154,6 +155,191 @@ test_cpu_rules(struct world *w, gconstpointer data)
                    "32 virtual processors are given, CPU=4 more exceed 8 for each of 4");
 }
 
+static void
+say(struct broker_host *host, enum broker_load_figure figure, unsigned value)
+{
+    host->load.known[figure] = true;
+    host->load.value[figure] = value;
+}
+
+struct news {
+    unsigned passed, back;
+    char *text; /* the last one */
+};
+
+static void
+on_news(const struct broker_host *host, bool passed, const char *text, void *user_data)
+{
+    struct news *news = user_data;
+
+    g_assert_cmpstr(host->row.name, ==, "a");
+    news->passed += passed ? 1 : 0;
+    news->back += passed ? 0 : 1;
+    g_free(news->text);
+    news->text = g_strdup(text);
+}
+
+/* Twice: what was said once is not said again. */
+static void
+judge(struct world *w, struct news *news, unsigned passed, unsigned back)
+{
+    broker_pressure_judge(w->model, w->pools, on_news, news);
+    broker_pressure_judge(w->model, w->pools, on_news, news);
+    g_assert_cmpuint(news->passed, ==, passed);
+    g_assert_cmpuint(news->back, ==, back);
+}
+
+static void
+test_overhead(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+    struct broker_pool *other = fixture_pool(w->pools, "other", 10, 1);
+    struct news news = {0};
+
+    (void)data;
+    say(host, BROKER_LOAD_OVERHEAD, 173);
+    judge(w, &news, 0, 0); /* no pool has a line */
+    expect_host(w, "a");
+    w->pool->overhead_max = 173;
+    other->overhead_max = 1000;
+    judge(w, &news, 0, 0); /* on the line is not beyond it */
+    w->pool->overhead_max = 150;
+    judge(w, &news, 1, 0);
+    g_assert_cmpstr(news.text, ==, "overhead is 17.3 %, OverheadMax=15% of pool 'lab'");
+    expect_refusal(w, BROKER_RULE_OVERHEAD,
+                   "its overhead of 17.3 % has passed OverheadMax=15%; it gets desktops again "
+                   "from 13.5 % down");
+    g_assert_cmpstr(broker_rule_name(BROKER_RULE_OVERHEAD), ==, "overhead");
+    g_assert_false(broker_host_is_over(host, other));
+    say(host, BROKER_LOAD_OVERHEAD, 136); /* not yet back */
+    judge(w, &news, 1, 0);
+    expect_refusal(w, BROKER_RULE_OVERHEAD,
+                   "its overhead of 13.6 % has passed OverheadMax=15%; it gets desktops again "
+                   "from 13.5 % down");
+    say(host, BROKER_LOAD_OVERHEAD, 135);
+    judge(w, &news, 1, 1);
+    expect_host(w, "a");
+    g_free(news.text);
+}
+
+/* The guests went idle, the file was changed, the host is away: each ends it. */
+static void
+test_overhead_ends(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+    struct news news = {0};
+
+    (void)data;
+    w->pool->overhead_max = 1;
+    say(host, BROKER_LOAD_OVERHEAD, 2);
+    judge(w, &news, 1, 0);
+    host->load.known[BROKER_LOAD_OVERHEAD] = false;
+    judge(w, &news, 1, 1);
+    expect_host(w, "a");
+    host->load.known[BROKER_LOAD_OVERHEAD] = true;
+    judge(w, &news, 2, 1);
+    w->pool->overhead_max = 0;
+    judge(w, &news, 2, 2);
+    g_assert_cmpstr(news.text, ==, "overhead is 0.2 %, OverheadMax=none of pool 'lab'");
+    expect_host(w, "a");
+    w->pool->overhead_max = 1;
+    judge(w, &news, 3, 2);
+    host->connected = false;
+    judge(w, &news, 3, 2);
+    g_assert_cmpuint(host->over->len, ==, 0);
+    g_free(news.text);
+}
+
+static void
+test_memory_pressure(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+    struct broker_placement placement;
+    struct news news = {0};
+
+    (void)data;
+    say(host, BROKER_LOAD_MEMORY_FULL10, BROKER_PRESSURE_MEMORY);
+    judge(w, &news, 0, 0);
+    say(host, BROKER_LOAD_MEMORY_FULL10, 123);
+    judge(w, &news, 1, 0);
+    g_assert_cmpstr(news.text, ==, "memory pressure is 12.3 % of the last 10 s");
+    expect_refusal(w, BROKER_RULE_PRESSURE,
+                   "everything on it waited for memory during 12.3 % of the last 10 s; beyond 10 % "
+                   "it gets no desktops, until that is 5 % again");
+    placement = broker_placement_find(w->model, w->pool, NULL);
+    g_assert_true(placement.delayed);
+    broker_placement_clear(&placement);
+    /* With a host that would not do in any case there is nothing to wait for. */
+    w->pool->memory_mb = 65536;
+    placement = broker_placement_find(w->model, w->pool, NULL);
+    g_assert_false(placement.delayed);
+    broker_placement_clear(&placement);
+    w->pool->memory_mb = 256;
+    say(host, BROKER_LOAD_MEMORY_FULL10, 51);
+    judge(w, &news, 1, 0);
+    say(host, BROKER_LOAD_MEMORY_FULL10, 50);
+    judge(w, &news, 1, 1);
+    expect_host(w, "a");
+    g_free(news.text);
+}
+
+static void
+test_processor_pressure(struct world *w, gconstpointer data)
+{
+    struct broker_host *host = fixture_host(w->model, "a", 8192, 1);
+    struct news news = {0};
+
+    (void)data;
+    say(host, BROKER_LOAD_CPU_SOME10, 950);
+    say(host, BROKER_LOAD_CPU_SOME60, 950);
+    say(host, BROKER_LOAD_GUEST_MS, 100000);
+    say(host, BROKER_LOAD_OTHER_MS, 20000);
+    judge(w, &news, 0, 0); /* desktops take half of four processors, not more */
+    expect_host(w, "a");
+    say(host, BROKER_LOAD_OTHER_MS, 21000);
+    say(host, BROKER_LOAD_CPU_SOME60, 600);
+    judge(w, &news, 0, 0); /* that was a start */
+    say(host, BROKER_LOAD_CPU_SOME60, 901);
+    judge(w, &news, 1, 0);
+    expect_refusal(w, BROKER_RULE_PRESSURE,
+                   "its desktops waited for a processor during 95.0 % of the last 10 s; beyond "
+                   "90 % it gets no more of them, until that is 70 % again");
+    say(host, BROKER_LOAD_CPU_SOME10, 701);
+    say(host, BROKER_LOAD_CPU_SOME60, 100);
+    judge(w, &news, 1, 0);
+    say(host, BROKER_LOAD_CPU_SOME10, 700);
+    judge(w, &news, 1, 1);
+    say(host, BROKER_LOAD_CPU_SOME60, 950);
+    judge(w, &news, 1, 1);
+    expect_host(w, "a");
+    /* A host that is back says what is so now. */
+    say(host, BROKER_LOAD_CPU_SOME10, 950);
+    judge(w, &news, 2, 1);
+    host->connected = false;
+    judge(w, &news, 2, 1);
+    g_assert_cmpuint(host->pressed, ==, 0);
+    g_free(news.text);
+}
+
+static void
+test_busy_hosts_come_last(struct world *w, gconstpointer data)
+{
+    struct broker_host *large = fixture_host(w->model, "large", 8192, 1);
+    struct broker_host *small = fixture_host(w->model, "small", 2048, 1);
+
+    (void)data;
+    say(large, BROKER_LOAD_BUSY, 800);
+    expect_host(w, "large");
+    say(large, BROKER_LOAD_BUSY, 801);
+    expect_host(w, "small");
+    say(small, BROKER_LOAD_BUSY, 900);
+    expect_host(w, "large"); /* then memory decides again */
+    small->load.known[BROKER_LOAD_BUSY] = false;
+    expect_host(w, "small");
+    small->row.drained = true;
+    expect_host(w, "large"); /* better than none */
+}
+
 static bool
 is_member(const char *user, const char *group, void *user_data)
 {
@@ -243,6 +429,11 @@ main(int argc, char **argv)
         {"/placement/revoked-away-and-drained-hosts-get-nothing", test_host_states},
         {"/placement/image-must-be-there", test_image_rules},
         {"/placement/processors-are-overcommitted-within-bounds", test_cpu_rules},
+        {"/placement/overhead-has-a-line-and-a-way-back", test_overhead},
+        {"/placement/overhead-ends-with-its-cause", test_overhead_ends},
+        {"/placement/memory-pressure-delays", test_memory_pressure},
+        {"/placement/processor-pressure-of-desktops-delays", test_processor_pressure},
+        {"/placement/busy-hosts-come-last", test_busy_hosts_come_last},
         {"/access/deny-beats-allow-and-absence-is-nobody", test_access},
         {"/access/groups-come-from-the-system", test_system_groups},
     };

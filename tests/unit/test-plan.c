@@ -129,7 +129,7 @@ test_values_can_be_read_again(void)
         "Deny=lee\n[Image]\nName=tiny\nRevision=3\n[Machine]\nCPU=2\n"
         "Memory=1536M\nAccel=any\nDisplay=spice\n[Spares]\nRunning=2\n"
         "Restrain=5/90s\n[Schedule early]\nFrom=Mon..Fri 06:00\nUntil=08:30\n"
-        "Running=5\n[Session]\nDisconnected=36h\n";
+        "Running=5\n[Session]\nDisconnected=36h\n[Placement]\nOverheadMax=7.5%\n";
     GPtrArray *errors = g_ptr_array_new_with_free_func(g_free);
     struct broker_pool *pool = broker_pool_parse("lab", "lab.pool", text, strlen(text), errors);
     GString *first = g_string_new(NULL);
@@ -158,6 +158,7 @@ test_values_can_be_read_again(void)
     g_assert_nonnull(strstr(first->str, "Memory=1536M\n"));
     g_assert_nonnull(strstr(first->str, "Restrain=5/90s\n"));
     g_assert_nonnull(strstr(first->str, "Disconnected=36h\n"));
+    g_assert_nonnull(strstr(first->str, "OverheadMax=7.5%\n"));
     g_strfreev(lines);
     g_string_free(first, TRUE);
     g_string_free(second, TRUE);

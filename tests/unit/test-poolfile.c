@@ -295,6 +295,57 @@ test_network(void)
 }
 
 static void
+test_overhead(void)
+{
+    static const char *const wrong[] = {"15",
+                                        "0%",
+                                        "0.0%",
+                                        "1000.1%",
+                                        "15.25%",
+                                        "15.%",
+                                        ".5%",
+                                        "-1%",
+                                        "15 %",
+                                        "many",
+                                        "99999999999999999999%",
+                                        "15%%"};
+    struct broker_pool *pool = expect_pool(MINIMAL);
+    char *text;
+    size_t i;
+
+    g_assert_cmpuint(pool->overhead_max, ==, 0);
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL "[Placement]\nOverheadMax=15%\n");
+    g_assert_cmpuint(pool->overhead_max, ==, 150);
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL "[Placement]\nOverheadMax=0.1%\n");
+    g_assert_cmpuint(pool->overhead_max, ==, 1);
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL "[Placement]\nOverheadMax=1000%\n");
+    g_assert_cmpuint(pool->overhead_max, ==, 10000);
+    broker_pool_free(pool);
+    pool = expect_pool(MINIMAL "[Placement]\nOverheadMax=none\n");
+    g_assert_cmpuint(pool->overhead_max, ==, 0);
+    broker_pool_free(pool);
+    for (i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char *file = g_strdup_printf(MINIMAL "[Placement]\nOverheadMax=%s\n", wrong[i]);
+        g_autofree char *message = g_strdup_printf(
+            "lab.pool:6: OverheadMax=%s: 'none' or a share with at most one decimal is wanted, "
+            "such as 15%% or 7.5%%, from 0.1%% to 1000%%",
+            wrong[i]);
+        const char *const expected[] = {message, NULL};
+
+        expect_errors(file, expected);
+    }
+    text = broker_value_percent_text(150);
+    g_assert_cmpstr(text, ==, "15%");
+    g_free(text);
+    text = broker_value_percent_text(1);
+    g_assert_cmpstr(text, ==, "0.1%");
+    g_free(text);
+}
+
+static void
 test_bad_principals(void)
 {
     static const char *const expected[] = {"lab.pool:3: '*': no wildcards; name users and @groups",
@@ -454,6 +505,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/dedicated", test_dedicated);
     g_test_add_func("/poolfile/user-disk-needs-its-user", test_userdisk);
     g_test_add_func("/poolfile/network-is-a-bridge", test_network);
+    g_test_add_func("/poolfile/overhead-is-a-share-or-none", test_overhead);
     g_test_add_func("/poolfile/bad-principals-are-refused", test_bad_principals);
     g_test_add_func("/poolfile/misplaced-key-names-its-section", test_misplaced_key);
     g_test_add_func("/poolfile/spares-fit-into-max", test_spares_within_max);
