@@ -12,6 +12,7 @@ enum tlv {
     TLV_PRESENT = 8,
     TLV_FRAGMENTS = 11,
     TLV_HAVE = 12,
+    TLV_MONITORS = 13,
     TLV_MUST_UNDERSTAND = 0x8000,
     TLV_GREASE = 0x0a0a, /* with any bits 12 to 14; see put_grease() */
 };
@@ -131,7 +132,8 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
 {
     struct vdp_buffer tlvs = {0};
 
-    if (message->version_min == 0 || message->version_min > message->version_max) {
+    if (message->version_min == 0 || message->version_min > message->version_max ||
+        message->monitors > VDP_MAX_MONITORS) {
         return VDP_ERR_RANGE;
     }
     if ((message->capabilities & VDP_CAP_TILES_ZSTD) != 0) {
@@ -155,6 +157,11 @@ vdp_put_hello(struct vdp_buffer *out, const struct vdp_hello *message)
     if ((message->capabilities & VDP_CAP_HAVE) != 0) {
         vdp_buffer_put_u16(&tlvs, TLV_HAVE);
         vdp_buffer_put_u16(&tlvs, 0);
+    }
+    if (message->monitors > 0) {
+        vdp_buffer_put_u16(&tlvs, TLV_MONITORS);
+        vdp_buffer_put_u16(&tlvs, 1);
+        vdp_buffer_put_u8(&tlvs, message->monitors);
     }
     put_grease(&tlvs, message->nonce);
     if (tlvs.error != 0) {
@@ -186,8 +193,21 @@ read_video(const uint8_t *codecs, uint16_t count)
     return capabilities;
 }
 
+/* None said is one, and more than this version knows of is as many as it knows. */
 static int
-read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
+read_monitors(const uint8_t *bytes, uint16_t size, uint8_t *ret_monitors)
+{
+    if (size > 1 || (size == 1 && bytes[0] == 0)) {
+        return VDP_ERR_RANGE;
+    }
+    *ret_monitors = size == 0                     ? 1
+                    : bytes[0] > VDP_MAX_MONITORS ? (uint8_t)VDP_MAX_MONITORS
+                                                  : bytes[0];
+    return 0;
+}
+
+static int
+read_tlv(struct vdp_reader *reader, struct vdp_hello *hello)
 {
     uint16_t id = vdp_reader_u16(reader);
     uint16_t size = vdp_reader_u16(reader);
@@ -203,24 +223,26 @@ read_tlv(struct vdp_reader *reader, uint64_t *capabilities)
         }
         /* A peer with a smaller window cannot follow our stream. */
         if (bytes[0] >= NEEDED_WINDOW_LOG) {
-            *capabilities |= VDP_CAP_TILES_ZSTD;
+            hello->capabilities |= VDP_CAP_TILES_ZSTD;
         }
         return 0;
     case TLV_JPEG:
-        *capabilities |= VDP_CAP_JPEG;
+        hello->capabilities |= VDP_CAP_JPEG;
         return size == 0 ? 0 : VDP_ERR_RANGE;
     case TLV_VIDEO:
-        *capabilities |= read_video(bytes, size);
+        hello->capabilities |= read_video(bytes, size);
         return 0;
     case TLV_PRESENT:
-        *capabilities |= VDP_CAP_PRESENT;
+        hello->capabilities |= VDP_CAP_PRESENT;
         return size == 0 ? 0 : VDP_ERR_RANGE;
     case TLV_FRAGMENTS:
-        *capabilities |= VDP_CAP_FRAGMENTS;
+        hello->capabilities |= VDP_CAP_FRAGMENTS;
         return size == 0 ? 0 : VDP_ERR_RANGE;
     case TLV_HAVE:
-        *capabilities |= VDP_CAP_HAVE;
+        hello->capabilities |= VDP_CAP_HAVE;
         return size == 0 ? 0 : VDP_ERR_RANGE;
+    case TLV_MONITORS:
+        return read_monitors(bytes, size, &hello->monitors);
     default:
         return (id & TLV_MUST_UNDERSTAND) != 0 ? VDP_ERR_CRITICAL : 0;
     }
@@ -245,7 +267,7 @@ vdp_get_hello(const struct vdp_record *record, struct vdp_hello *ret_message)
         return VDP_ERR_RANGE;
     }
     while (reader.left > 0) {
-        int error = read_tlv(&reader, &hello.capabilities);
+        int error = read_tlv(&reader, &hello);
 
         if (error != 0) {
             return error;

@@ -21,21 +21,22 @@
 #include "protocol/wire/buffer.h"
 #include "protocol/wire/record.h"
 
-#define VDP_MAGIC       0x31504456u /* "VDP1" */
-#define VDP_VERSION_MIN 1u
-#define VDP_VERSION_MAX 1u
-#define VDP_MAX_SIDE    16384u /* pixels; a surface's width or height */
-#define VDP_MAX_PIXELS  (8192u * 4320u)
-#define VDP_MAX_CURSOR  256u  /* pixels; a cursor's width or height */
-#define VDP_MAX_TEXT    512u  /* bytes of UTF-8 in GOAWAY and NOTICE */
-#define VDP_MAX_TYPED   1024u /* bytes of UTF-8 in TEXT */
-#define VDP_MAX_MOTION  4096  /* pixels in one MOTION, each way */
-#define VDP_TOKEN_SIZE  43u   /* base64url characters of a 256 bit token */
-#define VDP_MAX_KEY     767u  /* KEY_MAX of Linux evdev */
-#define VDP_MAX_BUTTON  5u
-#define VDP_MIN_SCALE   30u /* SET_SIZE, in 1/120: a quarter */
-#define VDP_MAX_SCALE   1200u
-#define VDP_MAX_HAVE    10240u /* digests in HAVE; more than any surface has tiles */
+#define VDP_MAGIC        0x31504456u /* "VDP1" */
+#define VDP_VERSION_MIN  1u
+#define VDP_VERSION_MAX  1u
+#define VDP_MAX_SIDE     16384u /* pixels; a surface's width or height */
+#define VDP_MAX_PIXELS   (8192u * 4320u)
+#define VDP_MAX_CURSOR   256u  /* pixels; a cursor's width or height */
+#define VDP_MAX_TEXT     512u  /* bytes of UTF-8 in GOAWAY and NOTICE */
+#define VDP_MAX_TYPED    1024u /* bytes of UTF-8 in TEXT */
+#define VDP_MAX_MOTION   4096  /* pixels in one MOTION, each way */
+#define VDP_TOKEN_SIZE   43u   /* base64url characters of a 256 bit token */
+#define VDP_MAX_KEY      767u  /* KEY_MAX of Linux evdev */
+#define VDP_MAX_BUTTON   5u
+#define VDP_MIN_SCALE    30u /* SET_SIZE, in 1/120: a quarter */
+#define VDP_MAX_SCALE    1200u
+#define VDP_MAX_HAVE     10240u /* digests in HAVE; more than any surface has tiles */
+#define VDP_MAX_MONITORS 4u     /* in MONITORS and LAYOUT */
 
 enum vdp_type {
 #define VDP_MESSAGE(NAME, name, number, direction, state, channel, max_body) VDP_##NAME = number,
@@ -84,6 +85,7 @@ struct vdp_hello {
     uint16_t version_max;
     uint64_t nonce;
     uint64_t capabilities; /* known TLVs as bits, enum vdp_capability; unknown ones are ignored */
+    uint8_t monitors;      /* TLV 13: what the sender can have; 0 when it does not know of them */
 };
 enum vdp_capability {
     VDP_CAP_TILES_ZSTD = 1u << 0, /* TLV 1: windowLog u8 */
@@ -163,6 +165,16 @@ struct vdp_set_size {
     uint16_t height;
     uint16_t scale;
 }; /* scale in 1/120 */
+/* Of one size and place: pixels of the surface. */
+struct vdp_monitor {
+    uint16_t x, y, width, height;
+    uint16_t scale; /* as in SET_SIZE */
+};
+/* The first is the primary one. They do not overlap, and the least x and y are 0. */
+struct vdp_monitors {
+    uint8_t count; /* 1 to VDP_MAX_MONITORS */
+    struct vdp_monitor at[VDP_MAX_MONITORS];
+};
 struct vdp_cursor_shape {
     uint32_t id;
     uint16_t width, height, hot_x, hot_y;
@@ -180,6 +192,16 @@ struct vdp_surface {
     uint16_t id;
     uint16_t width;
     uint16_t height;
+};
+struct vdp_area {
+    uint16_t x, y, width, height;
+};
+/* What of the surface is which monitor, in the order of MONITORS. Width and height of a dark one
+ * are 0, x and y too; the last one is not dark. */
+struct vdp_layout {
+    uint16_t surface;
+    uint8_t count; /* 1 to VDP_MAX_MONITORS */
+    struct vdp_area at[VDP_MAX_MONITORS];
 };
 enum vdp_frame_flag { VDP_FRAME_KEY = 0x01, VDP_FRAME_SETTLED = 0x02 };
 struct vdp_frame {
@@ -236,6 +258,8 @@ int vdp_get_text(const struct vdp_record *record, struct vdp_text *ret_message);
 int vdp_put_release_all(struct vdp_buffer *out);
 int vdp_put_set_size(struct vdp_buffer *out, const struct vdp_set_size *message);
 int vdp_get_set_size(const struct vdp_record *record, struct vdp_set_size *ret_message);
+int vdp_put_monitors(struct vdp_buffer *out, const struct vdp_monitors *message);
+int vdp_get_monitors(const struct vdp_record *record, struct vdp_monitors *ret_message);
 int vdp_put_cursor_shape(struct vdp_buffer *out, const struct vdp_cursor_shape *message);
 int vdp_get_cursor_shape(const struct vdp_record *record, struct vdp_cursor_shape *ret_message);
 int vdp_put_cursor_use(struct vdp_buffer *out, const struct vdp_cursor_use *message);
@@ -244,6 +268,8 @@ int vdp_put_cursor_warp(struct vdp_buffer *out, const struct vdp_cursor_warp *me
 int vdp_get_cursor_warp(const struct vdp_record *record, struct vdp_cursor_warp *ret_message);
 int vdp_put_surface(struct vdp_buffer *out, const struct vdp_surface *message);
 int vdp_get_surface(const struct vdp_record *record, struct vdp_surface *ret_message);
+int vdp_put_layout(struct vdp_buffer *out, const struct vdp_layout *message);
+int vdp_get_layout(const struct vdp_record *record, struct vdp_layout *ret_message);
 int vdp_put_frame(struct vdp_buffer *out, const struct vdp_frame *message);
 int vdp_get_frame(const struct vdp_record *record, struct vdp_frame *ret_message);
 int vdp_put_ack(struct vdp_buffer *out, const struct vdp_ack *message);

@@ -46,6 +46,10 @@ try_decode(const struct vdp_record *record, struct vdp_buffer *out)
         TRY(text, vdp_text)
     case VDP_SET_SIZE:
         TRY(set_size, vdp_set_size)
+    case VDP_MONITORS:
+        TRY(monitors, vdp_monitors)
+    case VDP_LAYOUT:
+        TRY(layout, vdp_layout)
     case VDP_CURSOR_SHAPE:
         TRY(cursor_shape, vdp_cursor_shape)
     case VDP_CURSOR_USE:

@@ -41,7 +41,8 @@ make_messages(void)
     (void)vdp_put_ticket(&all, &token);
     (void)vdp_put_uplink(&all, &token);
     (void)vdp_put_hello(
-        &all, &(struct vdp_hello){1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_JPEG | VDP_CAP_PRESENT});
+        &all,
+        &(struct vdp_hello){1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_JPEG | VDP_CAP_PRESENT, 2});
     (void)vdp_put_goaway(&all, &(struct vdp_goaway){VDP_GOAWAY_ENDED, 0, "ended \xc3\xa9", 8});
     (void)vdp_put_ping(&all, &(struct vdp_ping){7});
     (void)vdp_put_key(&all, &(struct vdp_key){1, 2, 30, 1});
@@ -54,10 +55,14 @@ make_messages(void)
     (void)vdp_put_locks(&all, &(struct vdp_locks){1, 2, VDP_LOCK_NUM});
     (void)vdp_put_text(&all, &(struct vdp_text){1, 2, "typed \xea\xb0\x80", 9});
     (void)vdp_put_set_size(&all, &(struct vdp_set_size){1920, 1080, 120});
+    (void)vdp_put_monitors(
+        &all, &(struct vdp_monitors){2, {{0, 0, 1920, 1080, 120}, {1920, 40, 1280, 1024, 240}}});
     (void)vdp_put_cursor_shape(&all, &(struct vdp_cursor_shape){1, 2, 2, 0, 1, rgba});
     (void)vdp_put_cursor_use(&all, &(struct vdp_cursor_use){1, 1});
     (void)vdp_put_cursor_warp(&all, &(struct vdp_cursor_warp){3, 4});
     (void)vdp_put_surface(&all, &(struct vdp_surface){1, 800, 600});
+    (void)vdp_put_layout(
+        &all, &(struct vdp_layout){1, 3, {{0, 0, 800, 600}, {0, 0, 0, 0}, {800, 0, 640, 480}}});
     (void)vdp_put_frame(&all, &(struct vdp_frame){1, 2, 3, 1, VDP_FRAME_KEY, rgba, 4});
     (void)vdp_put_ack(&all, &(struct vdp_ack){1, 2, 3, 0});
     (void)vdp_put_refresh(&all);

@@ -33,7 +33,8 @@ MESSAGE(ticket, struct vdp_token, .text = TOKEN)
 MESSAGE(uplink, struct vdp_token, .text = TOKEN)
 MESSAGE(hello, struct vdp_hello, .version_min = 1, .version_max = 3, .nonce = 0x1122334455667788,
         .capabilities = VDP_CAP_TILES_ZSTD | VDP_CAP_JPEG | VDP_CAP_PRESENT | VDP_CAP_H264 |
-                        VDP_CAP_VP8)
+                        VDP_CAP_VP8,
+        .monitors = 3)
 MESSAGE(goaway, struct vdp_goaway, .reason = VDP_GOAWAY_RESTART, .retry_ms = 1500, .text = "끝났다",
         .text_size = 9)
 MESSAGE(ping, struct vdp_ping, .stamp = UINT64_MAX - 1)
@@ -47,6 +48,10 @@ MESSAGE(notice, struct vdp_notice, .kind = VDP_NOTICE_TEXT, .text = "안녕", .t
 MESSAGE(locks, struct vdp_locks, .serial = 1, .time_us = 2, .locks = VDP_LOCK_CAPS)
 MESSAGE(text, struct vdp_text, .serial = 1, .time_us = 2, .text = "한글", .size = 6)
 MESSAGE(set_size, struct vdp_set_size, .width = 1920, .height = 1080, .scale = 120)
+MESSAGE(monitors, struct vdp_monitors, .count = 2,
+        .at = {{1280, 0, 1920, 1080, 120}, {0, 56, 1280, 1024, 240}})
+MESSAGE(layout, struct vdp_layout, .surface = 7, .count = 3,
+        .at = {{0, 0, 1920, 1080}, {0, 0, 0, 0}, {1920, 0, 800, 600}})
 MESSAGE(cursor_shape, struct vdp_cursor_shape, .id = 9, .width = 3, .height = 2, .hot_x = 2,
         .hot_y = 1, .rgba = shape_pixels)
 MESSAGE(cursor_use, struct vdp_cursor_use, .id = 9, .visible = 1)
@@ -73,6 +78,8 @@ static const struct message_case cases[] = {
     {"locks", put_locks, again_locks, false},
     {"text", put_text, again_text, true},
     {"set_size", put_set_size, again_set_size, false},
+    {"monitors", put_monitors, again_monitors, false},
+    {"layout", put_layout, again_layout, false},
     {"cursor_shape", put_cursor_shape, again_cursor_shape, false},
     {"cursor_use", put_cursor_use, again_cursor_use, false},
     {"cursor_warp", put_cursor_warp, again_cursor_warp, false},
@@ -268,6 +275,10 @@ test_fields_out_of_range_are_refused(void)
     poke("set_size", 0, VDP_MAX_SIDE | VDP_MAX_SIDE << 16, 4, VDP_ERR_RANGE);
     poke("set_size", 4, VDP_MIN_SCALE - 1, 2, VDP_ERR_RANGE);
     poke("set_size", 4, VDP_MAX_SCALE + 1, 2, VDP_ERR_RANGE);
+    poke("layout", 2, 0, 1, VDP_ERR_TRAILING);
+    poke("layout", 2, 5, 1, VDP_ERR_RANGE);
+    poke("layout", 3, 1200, 2, VDP_ERR_RANGE); /* the first one over the third */
+    poke("layout", 19, 0, 8, VDP_ERR_RANGE);   /* the last one dark */
     poke("cursor_shape", 4, 0, 2, VDP_ERR_RANGE);
     poke("cursor_shape", 6, VDP_MAX_CURSOR + 1, 2, VDP_ERR_RANGE);
     poke("cursor_shape", 6, VDP_MAX_CURSOR, 2, VDP_ERR_TRUNCATED);
