@@ -117,6 +117,9 @@ take_key(struct input *input, struct scene *scene, unsigned code, int value)
     for (unsigned i = 0; i < 3; i++) {
         if (code == buttons[i]) {
             scene->buttons = (scene->buttons & ~(1u << i)) | (value != 0 ? 1u << i : 0);
+            if (i == 0 && value == 1) {
+                scene_click(scene);
+            }
             return;
         }
     }
@@ -145,7 +148,7 @@ static void
 take_event(struct input *input, const struct input_device *device, struct scene *scene,
            const struct input_event *event)
 {
-    int width = scene->canvas.width, height = scene->canvas.height;
+    int width = scene->width, height = scene->height;
 
     if (event->type == EV_KEY) {
         take_key(input, scene, event->code, event->value);

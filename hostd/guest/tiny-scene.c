@@ -18,8 +18,12 @@
 #define TEXT_PAPER   0xf8f8f4u
 #define TEXT_INK     0x101010u
 
+#define BLUE      96u
+#define BLUE_STEP 48u
+#define SIDE_END  (STATUS_TOP + SCENE_SIDE * GLYPH_HEIGHT + PADDING)
+
 static void
-draw_background(struct canvas *canvas)
+draw_background(struct canvas *canvas, uint32_t blue)
 {
     int right = canvas->width > 1 ? canvas->width - 1 : 1;
     int bottom = canvas->height > 1 ? canvas->height - 1 : 1;
@@ -29,7 +33,7 @@ draw_background(struct canvas *canvas)
         uint32_t green = (uint32_t)(y * 255 / bottom);
 
         for (int x = 0; x < canvas->width; x++) {
-            row[x] = (uint32_t)(x * 255 / right) << 16 | green << 8 | 96u;
+            row[x] = (uint32_t)(x * 255 / right) << 16 | green << 8 | blue;
         }
     }
     canvas_damage(canvas, (struct rect){0, 0, canvas->width, canvas->height});
@@ -96,20 +100,14 @@ draw_line(struct canvas *canvas, int top, uint32_t paper, uint32_t ink, char *dr
     }
 }
 
-bool
-scene_resize(struct scene *scene, int width, int height)
+static bool
+draw_first(struct scene *scene, int width, int height)
 {
     canvas_release(&scene->canvas);
     if (!canvas_init(&scene->canvas, width, height)) {
         return false;
     }
-    if (scene->pointer_x >= width) {
-        scene->pointer_x = width - 1;
-    }
-    if (scene->pointer_y >= height) {
-        scene->pointer_y = height - 1;
-    }
-    draw_background(&scene->canvas);
+    draw_background(&scene->canvas, BLUE);
     draw_tiles(&scene->canvas);
     canvas_fill(&scene->canvas, (struct rect){MARGIN, MARGIN, PANEL_WIDTH, STATUS_END - MARGIN},
                 STATUS_PAPER);
@@ -117,8 +115,147 @@ scene_resize(struct scene *scene, int width, int height)
                 (struct rect){MARGIN, STATUS_END, PANEL_WIDTH, TEXT_END - STATUS_END}, TEXT_PAPER);
     memset(scene->status, ' ', sizeof(scene->status));
     memset(scene->drawn, ' ', sizeof(scene->drawn));
-    scene_update(scene);
     return true;
+}
+
+static void
+draw_mark(struct scene_side *side)
+{
+    if (side->clicks > 0) {
+        canvas_fill(&side->canvas,
+                    (struct rect){side->click_x - SCENE_REACH, side->click_y - SCENE_REACH,
+                                  2 * SCENE_REACH + 1, 2 * SCENE_REACH + 1},
+                    SCENE_MARK);
+    }
+}
+
+static bool
+draw_side(struct scene_side *side, int number, int width, int height)
+{
+    canvas_release(&side->canvas);
+    if (!canvas_init(&side->canvas, width, height)) {
+        return false;
+    }
+    draw_background(&side->canvas, BLUE + BLUE_STEP * (uint32_t)number);
+    canvas_fill(&side->canvas, (struct rect){MARGIN, MARGIN, PANEL_WIDTH, SIDE_END - MARGIN},
+                STATUS_PAPER);
+    memset(side->drawn, ' ', sizeof(side->drawn));
+    draw_mark(side);
+    return true;
+}
+
+static bool
+overlap(const struct rect *a, const struct rect *b)
+{
+    return a->x < b->x + b->width && b->x < a->x + a->width && a->y < b->y + b->height &&
+           b->y < a->y + a->height;
+}
+
+static bool
+any_overlap(const struct rect *places)
+{
+    for (int i = 0; i <= SCENE_SIDES; i++) {
+        for (int j = 0; j < i; j++) {
+            if (places[i].width > 0 && places[j].width > 0 && overlap(&places[i], &places[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+place_monitors(struct scene *scene, const struct rect *places)
+{
+    struct rect all = {0};
+    bool row = any_overlap(places);
+
+    for (int i = 0; i <= SCENE_SIDES; i++) {
+        struct rect *place = &scene->places[i];
+
+        *place = places[i].width > 0 ? places[i] : (struct rect){0};
+        if (row && place->width > 0) {
+            place->x = all.width;
+            place->y = 0;
+        }
+        all = rect_union(all, *place);
+    }
+    for (int i = 0; i <= SCENE_SIDES; i++) {
+        scene->places[i].x -= scene->places[i].width > 0 ? all.x : 0;
+        scene->places[i].y -= scene->places[i].width > 0 ? all.y : 0;
+    }
+    scene->width = all.width;
+    scene->height = all.height;
+    if (scene->pointer_x >= scene->width) {
+        scene->pointer_x = scene->width > 0 ? scene->width - 1 : 0;
+    }
+    if (scene->pointer_y >= scene->height) {
+        scene->pointer_y = scene->height > 0 ? scene->height - 1 : 0;
+    }
+}
+
+struct canvas *
+scene_canvas(struct scene *scene, int monitor)
+{
+    return monitor == 0 ? &scene->canvas : &scene->sides[monitor - 1].canvas;
+}
+
+bool
+scene_arrange(struct scene *scene, const struct rect *places)
+{
+    bool drawn = true;
+
+    place_monitors(scene, places);
+    for (int i = 0; i <= SCENE_SIDES && drawn; i++) {
+        const struct rect *place = &scene->places[i];
+        const struct canvas *canvas = scene_canvas(scene, i);
+
+        if (place->width == 0 ||
+            (place->width == canvas->width && place->height == canvas->height)) {
+            continue;
+        }
+        drawn = i == 0 ? draw_first(scene, place->width, place->height)
+                       : draw_side(&scene->sides[i - 1], i, place->width, place->height);
+    }
+    if (drawn) {
+        scene_update(scene);
+    }
+    return drawn;
+}
+
+void
+scene_click(struct scene *scene)
+{
+    for (int i = 1; i <= SCENE_SIDES; i++) {
+        const struct rect *place = &scene->places[i];
+        struct scene_side *side = &scene->sides[i - 1];
+
+        if (scene->pointer_x >= place->x && scene->pointer_x < place->x + place->width &&
+            scene->pointer_y >= place->y && scene->pointer_y < place->y + place->height) {
+            side->clicks++;
+            side->click_x = scene->pointer_x - place->x;
+            side->click_y = scene->pointer_y - place->y;
+            draw_mark(side);
+        }
+    }
+}
+
+static void
+update_side(struct scene *scene, int number)
+{
+    struct scene_side *side = &scene->sides[number - 1];
+    const struct rect *place = &scene->places[number];
+    char now[SCENE_SIDE][SCENE_COLUMNS + 1];
+
+    snprintf(now[0], sizeof(now[0]), "monitor %d", number + 1);
+    snprintf(now[1], sizeof(now[1]), "mode %dx%d at %d,%d", place->width, place->height, place->x,
+             place->y);
+    snprintf(now[2], sizeof(now[2]), "clicks %u last %d,%d", side->clicks, side->click_x,
+             side->click_y);
+    for (int i = 0; i < SCENE_SIDE; i++) {
+        draw_line(&side->canvas, STATUS_TOP + i * GLYPH_HEIGHT, STATUS_PAPER, STATUS_INK,
+                  side->drawn[i], now[i]);
+    }
 }
 
 void
@@ -150,6 +287,11 @@ scene_update(struct scene *scene)
         }
         draw_line(&scene->canvas, TEXT_TOP + i * GLYPH_HEIGHT, TEXT_PAPER, TEXT_INK,
                   scene->drawn[i], line);
+    }
+    for (int i = 1; i <= SCENE_SIDES; i++) {
+        if (scene->places[i].width > 0) {
+            update_side(scene, i);
+        }
     }
 }
 

@@ -17,6 +17,8 @@
 #define ARROW_SIDE  24
 #define CROSS_COLOR 0xffffffu
 
+#define NOT_CONNECTED 2 /* DRM_MODE_DISCONNECTED of libdrm */
+
 static int
 call(int fd, unsigned long request, void *argument)
 {
@@ -29,7 +31,7 @@ call(int fd, unsigned long request, void *argument)
 }
 
 int
-screen_open(struct screen *screen, const char *path)
+screen_open(struct screen *screens, int most, const char *path)
 {
     uint32_t connectors[MAX_OBJECTS], crtcs[MAX_OBJECTS], encoders[MAX_OBJECTS];
     struct drm_mode_card_res res = {
@@ -40,27 +42,32 @@ screen_open(struct screen *screen, const char *path)
         .encoder_id_ptr = (uintptr_t)encoders,
         .count_encoders = MAX_OBJECTS,
     };
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int count = 0;
     int rc;
 
-    *screen = (struct screen){.fd = open(path, O_RDWR | O_CLOEXEC)};
-    if (screen->fd == -1) {
+    if (fd == -1) {
         return -errno;
     }
-    rc = call(screen->fd, DRM_IOCTL_MODE_GETRESOURCES, &res);
+    rc = call(fd, DRM_IOCTL_MODE_GETRESOURCES, &res);
     if (rc == 0 && (res.count_connectors == 0 || res.count_crtcs == 0)) {
         rc = -ENODEV;
     }
     if (rc != 0) {
-        close(screen->fd);
-        screen->fd = -1;
+        close(fd);
         return rc;
     }
-    screen->connector = connectors[0]; /* the guest has one display; others stay dark */
-    screen->crtc = crtcs[0];
-    return 0;
+    /* A virtual card has a connector for each of its CRTCs, in the same order. */
+    for (; count < most && count < (int)res.count_connectors && count < (int)res.count_crtcs;
+         count++) {
+        screens[count] =
+            (struct screen){.fd = fd, .connector = connectors[count], .crtc = crtcs[count]};
+    }
+    return count;
 }
 
-/* Fills mode with the preferred mode, or the first when none is marked. */
+/* Fills mode with the preferred mode, or the first when none is marked; with zeros when nothing is
+ * connected. */
 static int
 preferred_mode(const struct screen *screen, struct drm_mode_modeinfo *mode)
 {
@@ -79,8 +86,9 @@ preferred_mode(const struct screen *screen, struct drm_mode_modeinfo *mode)
     if (rc != 0) {
         return rc;
     }
-    if (get.count_modes == 0) {
-        return -ENODEV;
+    if (get.count_modes == 0 || get.connection == NOT_CONNECTED) {
+        *mode = (struct drm_mode_modeinfo){0};
+        return 0;
     }
     *mode = modes[0];
     for (uint32_t i = 0; i < get.count_modes; i++) {
@@ -153,6 +161,18 @@ make_buffer(struct screen *screen, const struct drm_mode_modeinfo *mode)
     return map_buffer(screen->fd, screen->handle, screen->size, &screen->memory);
 }
 
+static int
+switch_off(struct screen *screen)
+{
+    struct drm_mode_crtc crtc = {.crtc_id = screen->crtc};
+    int rc = call(screen->fd, DRM_IOCTL_MODE_SETCRTC, &crtc);
+
+    release_buffer(screen);
+    screen->width = screen->height = 0;
+    screen->has_cursor = false;
+    return rc;
+}
+
 int
 screen_update_mode(struct screen *screen, bool *ret_changed)
 {
@@ -164,6 +184,10 @@ screen_update_mode(struct screen *screen, bool *ret_changed)
     *ret_changed = false;
     if (rc != 0 || (mode.hdisplay == screen->width && mode.vdisplay == screen->height)) {
         return rc;
+    }
+    if (mode.hdisplay == 0) {
+        *ret_changed = true;
+        return switch_off(screen);
     }
     screen->memory = NULL;
     screen->frame = screen->handle = 0;
@@ -238,46 +262,56 @@ arrow_color(int x, int y)
     return edge ? 0xff000000u : 0xffff8c1au;
 }
 
-int
-screen_set_cursor(struct screen *screen, int x, int y)
+/* Makes the arrow's buffer, once. */
+static int
+make_arrow(struct screen *screen)
 {
     struct drm_mode_create_dumb create = {.width = CURSOR_SIDE, .height = CURSOR_SIDE, .bpp = 32};
-    struct drm_mode_cursor2 cursor = {.flags = DRM_MODE_CURSOR_BO | DRM_MODE_CURSOR_MOVE,
-                                      .crtc_id = screen->crtc,
-                                      .width = CURSOR_SIDE,
-                                      .height = CURSOR_SIDE,
-                                      .x = x,
-                                      .y = y};
     uint8_t *memory = NULL;
-    int rc = 0;
+    int rc = call(screen->fd, DRM_IOCTL_MODE_CREATE_DUMB, &create);
 
-    if (screen->cursor == 0) {
-        rc = call(screen->fd, DRM_IOCTL_MODE_CREATE_DUMB, &create);
-        if (rc == 0) {
-            rc = map_buffer(screen->fd, create.handle, create.size, &memory);
-        }
-        if (rc != 0) {
-            return rc;
-        }
-        for (int row = 0; row < CURSOR_SIDE; row++) {
-            uint32_t *pixels = (uint32_t *)(void *)(memory + (size_t)row * create.pitch);
-
-            for (int column = 0; column < CURSOR_SIDE; column++) {
-                pixels[column] = arrow_color(column, row);
-            }
-        }
-        munmap(memory, create.size);
-        screen->cursor = create.handle;
+    if (rc == 0) {
+        rc = map_buffer(screen->fd, create.handle, create.size, &memory);
     }
-    cursor.handle = screen->cursor;
-    return call(screen->fd, DRM_IOCTL_MODE_CURSOR2, &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    for (int row = 0; row < CURSOR_SIDE; row++) {
+        uint32_t *pixels = (uint32_t *)(void *)(memory + (size_t)row * create.pitch);
+
+        for (int column = 0; column < CURSOR_SIDE; column++) {
+            pixels[column] = arrow_color(column, row);
+        }
+    }
+    munmap(memory, create.size);
+    screen->cursor = create.handle;
+    return 0;
 }
 
 int
-screen_move_cursor(struct screen *screen, int x, int y)
+screen_set_cursor(struct screen *screen, int x, int y)
 {
-    struct drm_mode_cursor cursor = {
+    bool inside = x >= 0 && y >= 0 && x < screen->width && y < screen->height;
+    struct drm_mode_cursor move = {
         .flags = DRM_MODE_CURSOR_MOVE, .crtc_id = screen->crtc, .x = x, .y = y};
+    struct drm_mode_cursor2 show = {.flags = DRM_MODE_CURSOR_BO | DRM_MODE_CURSOR_MOVE,
+                                    .crtc_id = screen->crtc,
+                                    .width = CURSOR_SIDE,
+                                    .height = CURSOR_SIDE,
+                                    .x = x,
+                                    .y = y};
+    int rc = 0;
 
-    return call(screen->fd, DRM_IOCTL_MODE_CURSOR, &cursor);
+    if (inside == screen->has_cursor) {
+        return inside ? call(screen->fd, DRM_IOCTL_MODE_CURSOR, &move) : 0;
+    }
+    if (inside && screen->cursor == 0) {
+        rc = make_arrow(screen);
+    }
+    show.handle = inside ? screen->cursor : 0;
+    if (rc == 0) {
+        rc = call(screen->fd, DRM_IOCTL_MODE_CURSOR2, &show);
+    }
+    screen->has_cursor = rc == 0 ? inside : screen->has_cursor;
+    return rc;
 }

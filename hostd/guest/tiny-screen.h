@@ -3,7 +3,7 @@
 #define VEDETTE_GUEST_TINY_SCREEN_H
 
 /*
- * screen: one display through kernel mode setting, by ioctl: preferred mode, one frame buffer, the
+ * screen: a display through kernel mode setting, by ioctl: preferred mode, one frame buffer, the
  * hardware cursor. Functions return 0 or a negative errno.
  */
 
@@ -12,18 +12,21 @@
 struct screen {
     int fd; /* -1 when closed */
     uint32_t connector, crtc;
-    int width, height; /* of the mode in force; 0 before the first */
+    int width, height; /* of the mode in force; 0: dark */
     uint32_t handle, frame, pitch;
     uint64_t size;
     uint8_t *memory; /* the mapped frame buffer */
     uint32_t cursor; /* buffer handle, 0 when there is none */
+    bool has_cursor; /* it is shown here */
 };
 
-int screen_open(struct screen *screen, const char *path);
+/* Finds up to most displays of a card, in the card's order: their number. */
+int screen_open(struct screen *screens, int most, const char *path);
 
 /*
- * Asks the display for its modes and switches to the preferred one. *ret_changed tells whether the
- * size is another than before; the contents are undefined then and want a whole screen_show().
+ * Asks the display for its modes and switches to the preferred one, or off when nothing is
+ * connected. *ret_changed tells whether the size is another than before; the contents are undefined
+ * then and want a whole screen_show().
  */
 int screen_update_mode(struct screen *screen, bool *ret_changed);
 
@@ -31,9 +34,8 @@ int screen_update_mode(struct screen *screen, bool *ret_changed);
  * damage. */
 int screen_show(struct screen *screen, struct canvas *canvas, int cross_x, int cross_y);
 
-/* Arms the cursor plane with the arrow; moves it. */
+/* Shows the arrow there, in pixels of this display, or no arrow when that is outside. */
 int screen_set_cursor(struct screen *screen, int x, int y);
-int screen_move_cursor(struct screen *screen, int x, int y);
 
 #define CROSS_REACH 20 /* pixels from the pointer to the tips of the crosshair */
 

@@ -24,6 +24,7 @@
 
 #include "hostd/guest/identity.h"
 #include "hostd/guest/modules.h"
+#include "hostd/guest/places.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/run.h"
 #include "hostd/guest/signin.h"
@@ -37,12 +38,15 @@
 #define USER_DISK "/dev/sda"
 
 struct guest {
-    struct screen screen;
+    struct screen screens[1 + SCENE_SIDES];
+    int screen_count;
+    struct places wanted; /* where the host wants the monitors */
     struct scene scene;
     struct input input;
     struct guest_port *port;
     int uevents;
-    bool shown; /* the scene is on the screen */
+    bool shown;  /* the scene is on the screen */
+    bool follow; /* the host has said something about the display */
     bool power_off;
     int slow_ms;
 };
@@ -132,6 +136,8 @@ on_message(void *data, const char *type, const char *line, size_t size)
         type_text(&guest->scene, text);
     } else if (strcmp(type, "script") == 0 || strcmp(type, "run") == 0) {
         tiny_run_take(guest->port, &guest->scene, type, line, size);
+    } else if (strcmp(type, "monitors") == 0) {
+        guest->follow = places_parse(line, size, &guest->wanted) || guest->follow;
     } else if (strcmp(type, "account") == 0) {
         sign_in(guest, line, size);
     } else if (strcmp(type, "sync") == 0 || strcmp(type, "flush") == 0) {
@@ -150,53 +156,120 @@ on_message(void *data, const char *type, const char *line, size_t size)
 static void
 show(struct guest *guest)
 {
-    int rc = screen_show(&guest->screen, &guest->scene.canvas, guest->scene.pointer_x,
-                         guest->scene.pointer_y);
+    struct scene *scene = &guest->scene;
 
-    if (rc != 0) {
-        complain("flush", rc);
+    for (int i = 0; i < guest->screen_count; i++) {
+        const struct rect *place = &scene->places[i];
+        int rc = place->width == 0
+                     ? 0
+                     : screen_show(&guest->screens[i], scene_canvas(scene, i),
+                                   scene->pointer_x - place->x, scene->pointer_y - place->y);
+
+        if (rc != 0) {
+            complain("flush", rc);
+        }
     }
 }
 
 static void
 damage_cross(struct guest *guest, int x, int y)
 {
+    struct scene *scene = &guest->scene;
     int side = 2 * CROSS_REACH + 1;
 
-    canvas_damage(&guest->scene.canvas,
-                  (struct rect){x - CROSS_REACH, y - CROSS_REACH, side, side});
+    for (int i = 0; i < guest->screen_count; i++) {
+        if (scene->places[i].width > 0) {
+            canvas_damage(scene_canvas(scene, i),
+                          (struct rect){x - scene->places[i].x - CROSS_REACH,
+                                        y - scene->places[i].y - CROSS_REACH, side, side});
+        }
+    }
+}
+
+static void
+move_cursor(struct guest *guest)
+{
+    for (int i = 0; i < guest->screen_count; i++) {
+        const struct rect *place = &guest->scene.places[i];
+        int rc = place->width == 0
+                     ? 0
+                     : screen_set_cursor(&guest->screens[i], guest->scene.pointer_x - place->x,
+                                         guest->scene.pointer_y - place->y);
+
+        if (rc != 0) {
+            complain("cursor", rc);
+        }
+    }
+}
+
+/* True when a display has another size than before. */
+static bool
+update_modes(struct guest *guest)
+{
+    bool any = false;
+
+    for (int i = 0; i < guest->screen_count; i++) {
+        bool changed = false;
+        int rc = screen_update_mode(&guest->screens[i], &changed);
+
+        if (rc != 0) {
+            complain("mode", rc);
+        }
+        any = any || changed;
+    }
+    return any;
+}
+
+/* The displays beside each other, where the host wants them; those it said nothing of in a row. */
+static void
+place_screens(const struct guest *guest, struct rect *places)
+{
+    int right = 0;
+
+    for (int i = 0; i < guest->screen_count; i++) {
+        const struct screen *screen = &guest->screens[i];
+        bool wanted = i < guest->wanted.count;
+
+        places[i] = (struct rect){wanted ? guest->wanted.x[i] : right,
+                                  wanted ? guest->wanted.y[i] : 0, screen->width, screen->height};
+        right = places[i].x + places[i].width > right ? places[i].x + places[i].width : right;
+    }
 }
 
 static void
 follow_display(struct guest *guest)
 {
-    bool changed = false;
-    int rc;
+    struct rect places[1 + SCENE_SIDES] = {0};
+    bool changed;
 
-    if (guest->screen.fd == -1 && screen_open(&guest->screen, CARD) != 0) {
+    if (guest->screen_count == 0) {
+        int count = screen_open(guest->screens, 1 + SCENE_SIDES, CARD);
+
+        if (count < 0) {
+            return;
+        }
+        guest->screen_count = count;
+    }
+    changed = update_modes(guest);
+    if (!changed && !guest->follow) {
         return;
     }
-    rc = screen_update_mode(&guest->screen, &changed);
-    if (rc != 0) {
-        complain("mode", rc);
-        return;
-    }
-    if (!changed) {
-        return;
-    }
+    guest->follow = false;
+    place_screens(guest, places);
     if (!guest->shown) {
-        guest->scene.pointer_x = guest->screen.width / 2;
-        guest->scene.pointer_y = guest->screen.height / 2;
+        guest->scene.pointer_x = guest->screens[0].width / 2;
+        guest->scene.pointer_y = guest->screens[0].height / 2;
     }
-    if (!scene_resize(&guest->scene, guest->screen.width, guest->screen.height)) {
+    if (!scene_arrange(&guest->scene, places)) {
         complain("canvas", ENOMEM);
         return;
     }
-    show(guest);
-    rc = screen_set_cursor(&guest->screen, guest->scene.pointer_x, guest->scene.pointer_y);
-    if (rc != 0) {
-        complain("cursor", rc);
+    for (int i = 0; i < guest->screen_count; i++) {
+        canvas_damage(scene_canvas(&guest->scene, i),
+                      (struct rect){0, 0, guest->screens[i].width, guest->screens[i].height});
     }
+    show(guest);
+    move_cursor(guest);
     guest->shown = true;
     guest_port_ready(guest->port);
 }
@@ -211,7 +284,7 @@ refresh(struct guest *guest, int old_x, int old_y)
         return;
     }
     if (scene->pointer_x != old_x || scene->pointer_y != old_y) {
-        screen_move_cursor(&guest->screen, scene->pointer_x, scene->pointer_y);
+        move_cursor(guest);
         damage_cross(guest, old_x, old_y);
         show(guest);
         damage_cross(guest, scene->pointer_x, scene->pointer_y);
@@ -270,7 +343,7 @@ step(struct guest *guest)
     if ((events & UEVENT_INPUT) != 0) {
         input_scan(&guest->input);
     }
-    if ((events & UEVENT_DISPLAY) != 0 || !guest->shown) {
+    if ((events & UEVENT_DISPLAY) != 0 || !guest->shown || guest->follow) {
         follow_display(guest);
     }
 }
@@ -284,7 +357,6 @@ main(void)
         fprintf(stderr, "vedette-tiny: runs as the init of a test guest only\n");
         return 2;
     }
-    guest.screen.fd = -1;
     reboot(RB_DISABLE_CAD); /* Ctrl+Alt+Del is three keys, not the end of the machine */
     guest_mount_kernel();
     mkdir("/etc", 0755); /* where a name and an id are kept */

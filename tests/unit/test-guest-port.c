@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's reader of messages: what type a line has, and that nonsense has none. */
+#include "hostd/guest/places.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/run.h"
 
@@ -116,6 +117,41 @@ test_scripts_only_where_asked_for(void)
     g_assert_false(run_is_allowed());
 }
 
+static void
+expect_places(const char *text, int count, int last_x, int last_y)
+{
+    char line[128];
+    struct places places = {.count = -1};
+    int size = g_snprintf(line, sizeof(line), "{\"type\":\"monitors\",\"at\":\"%s\"}", text);
+    bool good = places_parse(line, (size_t)size, &places);
+
+    g_assert_cmpint(places.count, ==, count);
+    g_assert_cmpint(good, ==, count > 0);
+    if (good) {
+        g_assert_cmpint(places.x[count - 1], ==, last_x);
+        g_assert_cmpint(places.y[count - 1], ==, last_y);
+    }
+}
+
+static void
+test_places(void)
+{
+    static const char *const bad[] = {"",         "1",     "1,",
+                                      ",1",       "1,2 ",  " 1,2",
+                                      "1,2  3,4", "1;2",   "-1,2",
+                                      "1,16385",  "1,2,3", "99999999999,1",
+                                      "1,2 3,",   "0x1,2", "1,2 3,4 5,6 7,8 9,10"};
+    unsigned i;
+
+    expect_places("0,0", 1, 0, 0);
+    expect_places("0,0 1920,40", 2, 1920, 40);
+    expect_places("1,2 3,4 5,6 16384,16384", 4, 16384, 16384);
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_test_message("%s", bad[i]);
+        expect_places(bad[i], -1, 0, 0);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -125,6 +161,7 @@ main(int argc, char **argv)
     g_test_add_func("/port/finds-the-type", test_types);
     g_test_add_func("/port/nonsense-has-no-type", test_nonsense);
     g_test_add_func("/port/takes-text-out", test_text);
+    g_test_add_func("/guest-port/places", test_places);
     g_test_add_func("/guest-port/scripts-only-where-asked-for", test_scripts_only_where_asked_for);
     return g_test_run();
 }
