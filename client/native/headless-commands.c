@@ -25,7 +25,7 @@ struct command {
 
 static void script_next(struct headless *headless);
 
-static void
+void
 script_answer(struct headless *headless, json_t *object)
 {
     headless->busy = false;
@@ -33,13 +33,13 @@ script_answer(struct headless *headless, json_t *object)
     script_next(headless);
 }
 
-static void
+void
 script_ok(struct headless *headless)
 {
     script_answer(headless, json_pack("{s:b}", "ok", 1));
 }
 
-static void
+void
 script_fail(struct headless *headless, const char *error)
 {
     script_answer(headless, json_pack("{s:b, s:s}", "ok", 0, "error", error));
@@ -75,8 +75,8 @@ script_picture(struct headless *headless)
                      (json_int_t)headless->frames, "settled", headless->settled);
 }
 
-static void
-command_waited(struct headless *headless, const char *failure)
+void
+script_waited(struct headless *headless, const char *failure)
 {
     if (failure)
         script_fail(headless, failure);
@@ -93,7 +93,7 @@ command_wait_live(struct headless *headless, char **words, unsigned count)
         script_fail(headless, "bad number");
         return;
     }
-    headless_wait_start(headless, HEADLESS_WAIT_LIVE, (unsigned)timeout_ms, command_waited);
+    headless_wait_start(headless, HEADLESS_WAIT_LIVE, (unsigned)timeout_ms, script_waited);
 }
 
 static void
@@ -108,7 +108,7 @@ command_wait_settled(struct headless *headless, char **words, unsigned count)
         return;
     }
     headless->wait_quiet_ms = (unsigned)quiet_ms;
-    headless_wait_start(headless, HEADLESS_WAIT_SETTLED, (unsigned)timeout_ms, command_waited);
+    headless_wait_start(headless, HEADLESS_WAIT_SETTLED, (unsigned)timeout_ms, script_waited);
 }
 
 static void
@@ -126,7 +126,7 @@ command_wait_size(struct headless *headless, char **words, unsigned count)
     }
     headless->wait_width = (uint16_t)width;
     headless->wait_height = (uint16_t)height;
-    headless_wait_start(headless, HEADLESS_WAIT_SIZE, (unsigned)timeout_ms, command_waited);
+    headless_wait_start(headless, HEADLESS_WAIT_SIZE, (unsigned)timeout_ms, script_waited);
 }
 
 static gboolean
@@ -483,7 +483,7 @@ command_logoff(struct headless *headless, char **words, unsigned count)
     (void)words;
     (void)count;
     client_session_logoff(headless->session);
-    headless_wait_start(headless, HEADLESS_WAIT_END, DEFAULT_WAIT_MS, command_waited);
+    headless_wait_start(headless, HEADLESS_WAIT_END, DEFAULT_WAIT_MS, script_waited);
 }
 
 static void
@@ -501,9 +501,11 @@ static const struct command commands[] = {
     {"cursor", 1, 1, true, true, command_cursor},
     {"disconnect", 0, 0, false, true, command_disconnect},
     {"dump", 1, 1, true, true, command_dump},
+    {"dump-monitor", 2, 2, false, true, command_dump_monitor},
     {"key", 1, 2, false, true, command_key},
     {"logoff", 0, 0, false, true, command_logoff},
     {"locks", 1, 1, false, true, command_locks},
+    {"monitors", 0, VDP_MAX_MONITORS, false, true, command_monitors},
     {"motion", 2, 2, false, true, command_motion},
     {"move", 2, 2, false, true, command_move},
     {"pools", 0, 0, false, false, command_pools},
@@ -514,6 +516,7 @@ static const struct command commands[] = {
     {"tap", 1, 2, false, true, command_tap},
     {"type", 1, 1, true, true, command_type},
     {"wait-live", 0, 1, false, true, command_wait_live},
+    {"wait-monitors", 1, VDP_MAX_MONITORS, false, true, command_wait_monitors},
     {"wait-settled", 0, 2, false, true, command_wait_settled},
     {"wait-size", 2, 3, false, true, command_wait_size},
     {"wheel", 2, 2, false, true, command_wheel},

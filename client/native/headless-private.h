@@ -19,6 +19,7 @@ enum headless_wait {
     HEADLESS_WAIT_LIVE,
     HEADLESS_WAIT_SETTLED,
     HEADLESS_WAIT_SIZE,
+    HEADLESS_WAIT_MONITORS,
     HEADLESS_WAIT_ECHO,
     HEADLESS_WAIT_END,
 };
@@ -61,6 +62,7 @@ struct headless {
     enum headless_wait wait;
     unsigned wait_quiet_ms;
     uint16_t wait_width, wait_height;
+    struct vdp_monitors wait_monitors;
     uint32_t wait_serial;
     guint wait_timer;
     guint quiet_timer;
@@ -78,6 +80,17 @@ void headless_wait_start(struct headless *headless, enum headless_wait wait, uns
                          void (*waited)(struct headless *headless, const char *failure));
 void headless_wait_check(struct headless *headless);
 void headless_wait_stop(struct headless *headless);
+
+/* Answers to the command that is being obeyed; the object is taken. */
+void script_answer(struct headless *headless, json_t *object);
+void script_ok(struct headless *headless);
+void script_fail(struct headless *headless, const char *error);
+void script_waited(struct headless *headless, const char *failure);
+
+/* headless-monitors.c: commands. */
+void command_monitors(struct headless *headless, char **words, unsigned count);
+void command_wait_monitors(struct headless *headless, char **words, unsigned count);
+void command_dump_monitor(struct headless *headless, char **words, unsigned count);
 
 /* Starts a session on a pool; an earlier one is dropped. */
 void headless_connect(struct headless *headless, const char *pool);

@@ -66,6 +66,32 @@ wait_check_size(struct headless *headless)
         wait_finish(headless, NULL);
 }
 
+/* The picture has these monitors at these places and no others. */
+static void
+wait_check_monitors(struct headless *headless)
+{
+    const struct client_stream *stream = client_session_stream(headless->session);
+    const struct client_cells *cells = client_session_cells(headless->session);
+    const struct vdp_monitors *wanted = &headless->wait_monitors;
+    unsigned right = 0;
+    unsigned bottom = 0;
+    unsigned i;
+
+    if (!stream || headless->frame_us == 0 || client_stream_layout(stream)->count != wanted->count)
+        return;
+    for (i = 0; i < wanted->count; i++) {
+        const struct vdp_area *is = &client_stream_layout(stream)->at[i];
+
+        if (is->x != wanted->at[i].x || is->y != wanted->at[i].y ||
+            is->width != wanted->at[i].width || is->height != wanted->at[i].height)
+            return;
+        right = MAX(right, (unsigned)is->x + is->width);
+        bottom = MAX(bottom, (unsigned)is->y + is->height);
+    }
+    if (cells->width == right && cells->height == bottom)
+        wait_finish(headless, NULL);
+}
+
 /* A frame that was captured after the guest had the input, and that shows something new. */
 static void
 wait_check_echo(struct headless *headless)
@@ -98,6 +124,9 @@ headless_wait_check(struct headless *headless)
         return;
     case HEADLESS_WAIT_SIZE:
         wait_check_size(headless);
+        return;
+    case HEADLESS_WAIT_MONITORS:
+        wait_check_monitors(headless);
         return;
     case HEADLESS_WAIT_ECHO:
         wait_check_echo(headless);

@@ -293,6 +293,7 @@ headless_connect(struct headless *headless, const char *pool)
     static const struct client_session_events events = {
         .changed = session_changed,
         .surface = session_surface,
+        .layout = session_surface,
         .frame = session_frame,
         .cursor = session_cursor,
         .notice = session_notice,
@@ -303,6 +304,7 @@ headless_connect(struct headless *headless, const char *pool)
         .pool = pool,
         .width = headless->config->width,
         .height = headless->config->height,
+        .monitors = VDP_MAX_MONITORS,
     };
 
     client_session_free(headless->session);

@@ -15,7 +15,8 @@ struct client_session {
     struct client_address address;
     char *ca_pem;
     char *pool;
-    uint16_t width, height, scale; /* wanted */
+    struct vdp_monitors wanted; /* count 0: whatever the desktop has */
+    uint8_t monitors;           /* that the client can show */
     const struct client_session_events *events;
     void *user_data;
     struct client_machine machine;
@@ -109,6 +110,15 @@ stream_live(void *user_data)
 }
 
 static void
+stream_layout(void *user_data)
+{
+    struct client_session *session = user_data;
+
+    if (session->events->layout)
+        session->events->layout(session->user_data);
+}
+
+static void
 stream_surface(void *user_data)
 {
     struct client_session *session = user_data;
@@ -192,6 +202,7 @@ session_dial(struct client_session *session)
     static const struct client_stream_events events = {
         .live = stream_live,
         .surface = stream_surface,
+        .layout = stream_layout,
         .frame = stream_frame,
         .cursor = stream_cursor,
         .notice = stream_notice,
@@ -203,9 +214,8 @@ session_dial(struct client_session *session)
         .url = url,
         .ca_pem = session->ca_pem,
         .ticket = session->ticket,
-        .width = session->width,
-        .height = session->height,
-        .scale = session->scale,
+        .wanted = &session->wanted,
+        .monitors = session->monitors,
     };
 
     session_drop_stream(session);
@@ -361,9 +371,8 @@ client_session_new(struct client_api *api, const struct client_session_options *
     session->address = client_address_copy(options->address);
     session->ca_pem = g_strdup(options->ca_pem);
     session->pool = g_strdup(options->pool);
-    session->width = options->width;
-    session->height = options->height;
-    session->scale = options->scale;
+    session->monitors = options->monitors;
+    client_session_set_size(session, options->width, options->height, options->scale);
     session->events = events;
     session->user_data = user_data;
     session->text = g_strdup("");
@@ -511,9 +520,22 @@ void
 client_session_set_size(struct client_session *session, uint16_t width, uint16_t height,
                         uint16_t scale)
 {
-    session->width = width;
-    session->height = height;
-    session->scale = scale;
+    session->wanted = (struct vdp_monitors){.count = 0};
+    if (width > 0 && height > 0)
+        session->wanted = (struct vdp_monitors){1, {{0, 0, width, height, scale ? scale : 120}}};
     if (session->stream)
         client_stream_set_size(session->stream, width, height, scale);
+}
+
+bool
+client_session_set_monitors(struct client_session *session, const struct vdp_monitors *monitors)
+{
+    struct vdp_buffer buffer = {0};
+    bool good = vdp_put_monitors(&buffer, monitors) == 0;
+
+    vdp_buffer_clear(&buffer);
+    if (!good)
+        return false;
+    session->wanted = *monitors;
+    return session->stream ? client_stream_set_monitors(session->stream, monitors) : true;
 }

@@ -38,6 +38,7 @@ struct client_session_times {
 struct client_session_events {
     void (*changed)(void *user_data);
     void (*surface)(void *user_data); /* the size of the picture */
+    void (*layout)(void *user_data);  /* see client_stream_events. May be NULL */
     void (*frame)(const struct client_frame *frame, void *user_data);
     void (*cursor)(void *user_data);
     /* Something for the user to read. */
@@ -49,6 +50,7 @@ struct client_session_options {
     const char *ca_pem;                   /* copied */
     const char *pool;                     /* copied */
     uint16_t width, height, scale;        /* see client_stream_options */
+    uint8_t monitors;                     /* the same */
 };
 
 /* api and events are borrowed. Does nothing yet; never NULL. */
@@ -81,5 +83,8 @@ struct client_stream *client_session_stream(const struct client_session *session
 /* The wanted size of the desktop; remembered for later streams. */
 void client_session_set_size(struct client_session *session, uint16_t width, uint16_t height,
                              uint16_t scale);
+/* The same for several monitors; false when they cannot be, see client_stream_set_monitors(). */
+bool client_session_set_monitors(struct client_session *session,
+                                 const struct vdp_monitors *monitors);
 
 #endif

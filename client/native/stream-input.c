@@ -132,13 +132,52 @@ void
 client_stream_set_size(struct client_stream *stream, uint16_t width, uint16_t height,
                        uint16_t scale)
 {
+    stream->wanted = (struct vdp_monitors){.count = 0};
+    if (width > 0 && height > 0)
+        stream->wanted = (struct vdp_monitors){1, {{0, 0, width, height, scale ? scale : 120}}};
+    stream_send_wanted(stream);
+}
+
+bool
+client_stream_set_monitors(struct client_stream *stream, const struct vdp_monitors *monitors)
+{
+    struct vdp_buffer buffer = {0};
+    bool good = vdp_put_monitors(&buffer, monitors) == 0;
+
+    vdp_buffer_clear(&buffer);
+    if (good) {
+        stream->wanted = *monitors;
+        stream_send_wanted(stream);
+    }
+    return good;
+}
+
+void
+stream_send_wanted(struct client_stream *stream)
+{
+    const struct vdp_monitor *first = &stream->wanted.at[0];
     struct vdp_buffer buffer = {0};
 
-    stream->wanted = (struct vdp_set_size){width, height, scale ? scale : 120};
-    if (!stream->live || width == 0 || height == 0)
+    if (!stream->live || stream->wanted.count == 0)
         return;
-    vdp_put_set_size(&buffer, &stream->wanted);
+    if (stream->wanted.count > 1 && stream->host_has > 1)
+        vdp_put_monitors(&buffer, &stream->wanted);
+    else
+        vdp_put_set_size(&buffer,
+                         &(struct vdp_set_size){first->width, first->height, first->scale});
     stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
+}
+
+unsigned
+client_stream_most_monitors(const struct client_stream *stream)
+{
+    return MAX(stream->host_has, 1);
+}
+
+const struct vdp_layout *
+client_stream_layout(const struct client_stream *stream)
+{
+    return &stream->layout;
 }
 
 void

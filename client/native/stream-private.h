@@ -29,9 +29,12 @@ struct client_stream {
     GSource *ack_late;
     const struct client_stream_events *events;
     void *user_data;
-    char *ticket; /* wiped when sent */
-    struct vdp_set_size wanted;
+    char *ticket;               /* wiped when sent */
+    struct vdp_monitors wanted; /* count 0: whatever the desktop has */
+    uint8_t can_show;           /* monitors, for HELLO; 0: it is not said */
+    uint8_t host_has;           /* at most; 0: the host does not know of them */
     struct vdp_surface surface;
+    struct vdp_layout layout; /* of the surface; count 0: not told */
     bool has_surface;
     int64_t started_us;
     int64_t heard_us;
@@ -49,6 +52,8 @@ struct client_stream {
 void stream_send(struct client_stream *stream, struct vdp_buffer *buffer, uint8_t channel);
 /* Ends the stream: calls closed at most once. */
 void stream_finish(struct client_stream *stream, const struct client_stream_end *end);
+/* Says which monitors are wanted, if any are. */
+void stream_send_wanted(struct client_stream *stream);
 /* What the canvas says. */
 extern const struct client_canvas_events stream_canvas_events;
 /* Ends the stream because of what the host sent. */

@@ -8,7 +8,6 @@
 static int
 record_hello(struct client_stream *stream, const struct vdp_record *record)
 {
-    struct vdp_buffer buffer = {0};
     struct vdp_hello hello;
     int r = vdp_get_hello(record, &hello);
 
@@ -17,10 +16,8 @@ record_hello(struct client_stream *stream, const struct vdp_record *record)
     if (hello.version_min > VDP_VERSION_MAX || hello.version_max < VDP_VERSION_MIN)
         return VDP_ERR_VERSION;
     stream->live = true;
-    if (stream->wanted.width > 0) {
-        vdp_put_set_size(&buffer, &stream->wanted);
-        stream_send(stream, &buffer, VDP_CHANNEL_INPUT);
-    }
+    stream->host_has = hello.monitors;
+    stream_send_wanted(stream);
     stream->events->live(stream->user_data);
     return 0;
 }
@@ -79,8 +76,30 @@ record_surface(struct client_stream *stream, const struct vdp_record *record)
         return VDP_ERR_RANGE;
     stream->surface = surface;
     stream->has_surface = true;
+    stream->layout.count = 0;
     return client_canvas_resize(stream->canvas, surface.width, surface.height) ? 0
                                                                                : VDP_ERR_TOO_BIG;
+}
+
+static int
+record_layout(struct client_stream *stream, const struct vdp_record *record)
+{
+    struct vdp_layout layout;
+    unsigned i;
+    int r = vdp_get_layout(record, &layout);
+
+    if (r < 0)
+        return r;
+    if (!stream->has_surface || layout.surface != stream->surface.id)
+        return VDP_ERR_STATE;
+    for (i = 0; i < layout.count; i++)
+        if (layout.at[i].x + layout.at[i].width > stream->surface.width ||
+            layout.at[i].y + layout.at[i].height > stream->surface.height)
+            return VDP_ERR_RANGE;
+    stream->layout = layout;
+    if (stream->events->layout)
+        stream->events->layout(stream->user_data);
+    return 0;
 }
 
 static void
@@ -238,6 +257,8 @@ stream_record(struct client_stream *stream, const struct vdp_record *record)
         return record_notice(stream, record);
     case VDP_SURFACE:
         return record_surface(stream, record);
+    case VDP_LAYOUT:
+        return record_layout(stream, record);
     case VDP_FRAME:
         return record_frame(stream, record);
     case VDP_CURSOR_SHAPE:

@@ -103,6 +103,7 @@ stream_opened(struct vdp_link *link, void *user_data)
     stream->opened = true;
     stream->heard_us = vd_monotonic_us();
     g_strlcpy(ticket.text, stream->ticket, sizeof(ticket.text));
+    hello.monitors = stream->can_show;
     vd_random(&hello.nonce, sizeof(hello.nonce));
     vdp_put_ticket(&buffer, &ticket);
     if (stream->have.size > 0)
@@ -238,11 +239,12 @@ client_stream_new(const struct client_stream_options *options, struct client_can
     stream->events = events;
     stream->user_data = user_data;
     stream->ticket = g_strdup(options->ticket);
-    stream->wanted = (struct vdp_set_size){
-        .width = options->width,
-        .height = options->height,
-        .scale = options->scale ? options->scale : 120,
-    };
+    stream->can_show = options->monitors;
+    if (options->wanted)
+        stream->wanted = *options->wanted;
+    else if (options->width > 0 && options->height > 0)
+        stream->wanted = (struct vdp_monitors){
+            1, {{0, 0, options->width, options->height, options->scale ? options->scale : 120}}};
     stream->framer = vdp_framer_new(MAX_BODY);
     g_assert(stream->framer);
     stream->started_us = vd_monotonic_us();

@@ -51,6 +51,8 @@ struct client_stream_events {
     void (*surface)(void *user_data); /* the canvas has another size */
     /* The canvas has it; answer with client_stream_presented() once it was shown. */
     void (*frame)(const struct client_frame *frame, void *user_data);
+    /* client_stream_layout() is another; the picture follows with its next frame. May be NULL. */
+    void (*layout)(void *user_data);
     void (*cursor)(void *user_data);
     void (*notice)(const struct vdp_notice *notice, void *user_data);
     void (*warp)(uint16_t x, uint16_t y, void *user_data);                /* may be NULL */
@@ -63,6 +65,9 @@ struct client_stream_options {
     const char *ticket;
     uint16_t width, height; /* wanted size of the desktop in pixels; 0: as it is */
     uint16_t scale;         /* in 1/120; 0 means 120 */
+    /* Several of them instead, or NULL; borrowed. */
+    const struct vdp_monitors *wanted;
+    uint8_t monitors; /* that this client can show; 0: it does not know of layouts */
 };
 
 /* canvas (which keeps the picture between streams) and events are borrowed. Never NULL. */
@@ -91,6 +96,13 @@ bool client_stream_text(struct client_stream *stream, const char *text);
 void client_stream_release_all(struct client_stream *stream);
 void client_stream_set_size(struct client_stream *stream, uint16_t width, uint16_t height,
                             uint16_t scale);
+/* Refused (false) when they overlap or are too large: see MONITORS in docs/PROTOCOL.md. A host that
+ * can have one only is told the first one's size. */
+bool client_stream_set_monitors(struct client_stream *stream, const struct vdp_monitors *monitors);
+/* How many monitors the desktop can have, as its host says; 1 when it does not. */
+unsigned client_stream_most_monitors(const struct client_stream *stream);
+/* Which part of the picture is which monitor; count 0 before the host has said so. */
+const struct vdp_layout *client_stream_layout(const struct client_stream *stream);
 /* Says goodbye; free the stream afterwards. */
 void client_stream_goaway(struct client_stream *stream, enum vdp_goaway_reason reason,
                           const char *text);

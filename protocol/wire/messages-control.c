@@ -242,6 +242,7 @@ read_tlv(struct vdp_reader *reader, struct vdp_hello *hello)
         hello->capabilities |= VDP_CAP_HAVE;
         return size == 0 ? 0 : VDP_ERR_RANGE;
     case TLV_MONITORS:
+        hello->capabilities |= VDP_CAP_LAYOUT;
         return read_monitors(bytes, size, &hello->monitors);
     default:
         return (id & TLV_MUST_UNDERSTAND) != 0 ? VDP_ERR_CRITICAL : 0;

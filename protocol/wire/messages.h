@@ -93,6 +93,7 @@ enum vdp_capability {
     VDP_CAP_PRESENT = 1u << 1,    /* TLV 8: present times in ACK */
     VDP_CAP_FRAGMENTS = 1u << 7,  /* TLV 11: puts fragments together */
     VDP_CAP_HAVE = 1u << 8,       /* TLV 12: HAVE follows at once */
+    VDP_CAP_LAYOUT = 1u << 9,     /* TLV 13 came: takes LAYOUT; written by vdp_hello.monitors */
     VDP_CAP_H264 = 1u << 10,      /* TLV 4: decodes this in VIDEO */
     VDP_CAP_VP8 = 1u << 11,
 };
