@@ -131,6 +131,7 @@ add_keeping(json_t *json, const struct broker_model *model, const struct broker_
     json_object_set_new(
         json, "picture",
         json_boolean(session != NULL && broker_lastscreen_is_allowed(pools, session)));
+    json_object_set_new(json, "monitors", json_integer(pool != NULL ? pool->monitors : 1));
 }
 
 /* Whom it signs in, and how large the disk is that she brings. */

@@ -86,6 +86,7 @@ broker_pool_new(const char *name, const char *path)
     pool->schedules = g_ptr_array_new_with_free_func(broker_schedule_free);
     pool->cpu = 2;
     pool->overcommit = BROKER_OVERCOMMIT_CPU;
+    pool->monitors = BROKER_MONITORS;
     pool->trash_ms = BROKER_TRASH_MS;
     pool->canary_start_ms = 300000;
     pool->canary_frame_ms = 5000;

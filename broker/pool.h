@@ -10,6 +10,7 @@
 
 #define BROKER_TRASH_MS       INT64_C(900000) /* unless a pool says otherwise */
 #define BROKER_OVERCOMMIT_CPU 8u              /* unless a pool says otherwise */
+#define BROKER_MONITORS       4u              /* unless a pool says otherwise */
 
 /* How a desktop comes to be. */
 enum broker_clone {
@@ -70,6 +71,7 @@ struct broker_pool {
     unsigned input_idle_expire;
     unsigned absolute_expire; /* never PARK: its time is over */
     bool last_screen;         /* its user's launcher shows what a session showed last */
+    unsigned monitors;        /* that a client can have, where the machine can */
     bool accounts;            /* a session is its user's own account; false: the image's */
     unsigned userdisk_mb;     /* size of the disk that follows each user; 0: none has one */
     int64_t trash_ms;         /* a deleted disk can be had back for; 0: it cannot */

@@ -47,6 +47,7 @@ const struct key broker_pool_keys[BROKER_POOL_KEYS] = {
     {"Machine", "Clone", VALUE_CHOICE, false, FIELD(clone), 0, 0, clone_words, NULL},
     {"Machine", "Network", VALUE_NETWORK, false, FIELD(bridge), 0, 0, NULL, NULL},
     {"Display", "LastScreen", VALUE_WORD, false, FIELD(last_screen), 0, 0, no_yes_words, NULL},
+    {"Display", "Monitors", VALUE_NUMBER, false, FIELD(monitors), 1, 4, NULL, NULL},
     {"Spares", "Running", VALUE_NUMBER, false, FIELD(spares_running), 0, 10000, NULL, NULL},
     {"Spares", "Parked", VALUE_NUMBER, false, FIELD(spares_parked), 0, 10000, NULL, NULL},
     {"Spares", "Restrain", VALUE_RATE, false, NO_FIELD, 0, 0, NULL, NULL},

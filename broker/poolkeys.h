@@ -47,7 +47,7 @@ struct key {
 
 #define FIELD(member)    offsetof(struct broker_pool, member)
 #define NO_FIELD         SIZE_MAX
-#define BROKER_POOL_KEYS 36u
+#define BROKER_POOL_KEYS 37u
 
 extern const struct key broker_pool_keys[BROKER_POOL_KEYS];
 

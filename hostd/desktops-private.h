@@ -14,6 +14,7 @@ struct desktop {
     struct hostd_streamer *streamer;
     json_t *stream;      /* what the broker wants streamed, JSON null for nothing; NULL: unheard */
     bool picture;        /* and whether it wants to see the screen when that ends */
+    unsigned monitors;   /* and how many of them its client can have */
     json_t *last_wanted; /* for a desktop without a machine: what the order said */
     bool waiting;        /* without a machine, but it will have one */
     bool noted;          /* whether it could be forked was told to its template */

@@ -62,7 +62,8 @@ match_streamer(struct desktop *desktop)
     } else if (desktop->streamer == NULL && kvm_machine_takes_display(desktop->machine)) {
         desktop->streamer = hostd_streamer_new(desktop->owner->environment, desktop->machine,
                                                &streamer_events, desktop);
-        hostd_streamer_want(desktop->streamer, desktop->stream, desktop->picture);
+        hostd_streamer_want(desktop->streamer, desktop->stream, desktop->picture,
+                            desktop->monitors);
     } else if (desktop->streamer != NULL) {
         hostd_streamer_tend(desktop->streamer);
     }
@@ -234,13 +235,15 @@ start_desktop(struct hostd_desktops *desktops, struct desktop *desktop, struct k
 }
 
 static void
-remember_stream(struct desktop *desktop, const json_t *stream, bool picture)
+remember_stream(struct desktop *desktop, const struct hostd_want *want)
 {
-    desktop->picture = picture;
+    desktop->picture = want->picture;
+    desktop->monitors = want->monitors;
     json_decref(desktop->stream);
-    desktop->stream = json_is_object(stream) ? json_deep_copy(stream) : json_null();
+    desktop->stream = json_is_object(want->stream) ? json_deep_copy(want->stream) : json_null();
     if (desktop->streamer != NULL) {
-        hostd_streamer_want(desktop->streamer, desktop->stream, picture);
+        hostd_streamer_want(desktop->streamer, desktop->stream, desktop->picture,
+                            desktop->monitors);
     }
 }
 
@@ -354,7 +357,7 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
     kvm_machine_note_owner(desktop->machine, want->order.user, want->order.kept,
                            want->order.keep_ms);
     if (want->gone || want->stopped) {
-        remember_stream(desktop, NULL, false);
+        remember_stream(desktop, &(struct hostd_want){.monitors = 1});
         kvm_machine_stop(desktop->machine, want->polite, want->stopped);
         match_streamer(desktop);
         return;
@@ -366,7 +369,7 @@ apply_to_machine(struct hostd_desktops *desktops, struct desktop *desktop, struc
         desktops->waiting = true; /* it is brought back when it is parked */
     }
     desktop->park = want->parked;
-    remember_stream(desktop, want->parked ? NULL : want->stream, want->picture);
+    remember_stream(desktop, want);
     kvm_machine_sign_in(desktop->machine, want->account);
 }
 
@@ -397,7 +400,7 @@ apply_one(struct hostd_desktops *desktops, const json_t *entry)
     } else if (!want.gone && !want.stopped) {
         start_desktop(desktops, desktop, &want.order);
         desktop->park = want.parked;
-        remember_stream(desktop, want.parked ? NULL : want.stream, want.picture);
+        remember_stream(desktop, &want);
         kvm_machine_sign_in(desktop->machine, want.account);
     } else if (desktop->last_wanted == NULL || desktop->waiting) {
         desktop->waiting = false;

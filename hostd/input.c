@@ -6,6 +6,8 @@
 #include "protocol/base/log.h"
 
 #define MAX_MOTION 32767 /* each way; a streamer adds up no more */
+#define MAX_PLACE  16384 /* pixels */
+#define MAX_AXIS   32767 /* of QEMU's tablet */
 
 struct hostd_input {
     struct kvm_machine *machine;
@@ -71,11 +73,11 @@ on_moved(void *user_data)
 }
 
 static int
-take_distance(const json_t *message, const char *axis)
+take_number(const json_t *message, const char *name, int least, int most)
 {
-    json_int_t value = json_integer_value(json_object_get(message, axis));
+    json_int_t value = json_integer_value(json_object_get(message, name));
 
-    return (int)CLAMP(value, -MAX_MOTION, MAX_MOTION);
+    return (int)CLAMP(value, least, most);
 }
 
 /* A streamer waits for the answer before it tells the next one; of one that does not they are
@@ -86,12 +88,48 @@ take_motion(struct hostd_input *input, struct vdp_channel_conn *conn, const json
     if (input->conn != NULL) {
         return;
     }
-    if (kvm_machine_move(input->machine, take_distance(message, "dx"), take_distance(message, "dy"),
-                         on_moved, input)) {
+    if (kvm_machine_move(input->machine, take_number(message, "dx", -MAX_MOTION, MAX_MOTION),
+                         take_number(message, "dy", -MAX_MOTION, MAX_MOTION), on_moved, input)) {
         input->conn = conn;
     } else {
         say_moved(conn);
     }
+}
+
+static void
+take_point(struct hostd_input *input, struct vdp_channel_conn *conn, const json_t *message)
+{
+    if (input->conn != NULL) {
+        return;
+    }
+    if (kvm_machine_point(input->machine, take_number(message, "x", 0, MAX_AXIS),
+                          take_number(message, "y", 0, MAX_AXIS), on_moved, input)) {
+        input->conn = conn;
+    } else {
+        say_moved(conn);
+    }
+}
+
+/* Pairs of numbers and nothing else reach the guest. */
+static void
+take_places(struct hostd_input *input, const json_t *message)
+{
+    const json_t *list = json_object_get(message, "at");
+    GString *places = g_string_new(NULL);
+    size_t i;
+
+    for (i = 0; i < json_array_size(list) && i < KVM_SPEC_HEADS; i++) {
+        const json_t *pair = json_array_get(list, i);
+        json_int_t x = json_integer_value(json_array_get(pair, 0));
+        json_int_t y = json_integer_value(json_array_get(pair, 1));
+
+        g_string_append_printf(places, "%s%d,%d", i > 0 ? " " : "", (int)CLAMP(x, 0, MAX_PLACE),
+                               (int)CLAMP(y, 0, MAX_PLACE));
+    }
+    if (places->len > 0) {
+        kvm_machine_place(input->machine, places->str);
+    }
+    g_string_free(places, TRUE);
 }
 
 bool
@@ -105,6 +143,14 @@ hostd_input_take(struct hostd_input *input, struct vdp_channel_conn *conn, const
     }
     if (g_strcmp0(type, "motion") == 0) {
         take_motion(input, conn, message);
+        return true;
+    }
+    if (g_strcmp0(type, "monitors") == 0) {
+        take_places(input, message);
+        return true;
+    }
+    if (g_strcmp0(type, "point") == 0) {
+        take_point(input, conn, message);
         return true;
     }
     return false;

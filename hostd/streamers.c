@@ -60,6 +60,7 @@ struct hostd_streamer {
     int64_t display_us; /* when it was asked to make a display's socket; 0: never */
 
     bool keeps_picture; /* of the screen when its client leaves, as the broker wants */
+    unsigned monitors;  /* that its client can have */
     bool told_policy;   /* and the streamer knows that */
 
     json_t *wanted; /* owned; JSON null: nothing; NULL: not heard yet */
@@ -441,19 +442,25 @@ tell_policy(struct hostd_streamer *streamer)
 {
     if (streamer->channel != NULL && streamer->wanted != NULL && !streamer->told_policy) {
         streamer->told_policy = true;
-        vdp_channel_send(
-            streamer->channel,
-            json_pack("{s:s, s:b}", "type", "policy", "picture", (int)streamer->keeps_picture), -1);
+        vdp_channel_send(streamer->channel,
+                         json_pack("{s:s, s:b, s:i}", "type", "policy", "picture",
+                                   (int)streamer->keeps_picture, "monitors",
+                                   (int)streamer->monitors),
+                         -1);
     }
 }
 
 void
-hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, bool picture)
+hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, bool picture,
+                    unsigned monitors)
 {
     json_t *wanted = stream != NULL ? json_deep_copy(stream) : NULL;
+    unsigned most =
+        MIN(monitors, kvm_display_heads(kvm_machine_record(streamer->machine)->display));
 
-    if (streamer->keeps_picture != picture) {
+    if (streamer->keeps_picture != picture || streamer->monitors != most) {
         streamer->keeps_picture = picture;
+        streamer->monitors = most;
         streamer->told_policy = false;
         tell_policy(streamer);
     }

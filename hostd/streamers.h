@@ -43,9 +43,11 @@ void hostd_streamer_end_left(const struct kvm_environment *environment, const ch
 /*
  * What the broker wants streamed: {"id","url","token","ca"}, JSON null for nothing. Borrowed.
  * NULL before the broker has said anything: a stream that an earlier hostd began then goes on.
- * picture: whether the screen is to be told to the broker when the client leaves it.
+ * picture: whether the screen is to be told to the broker when the client leaves it. monitors: how
+ * many the pool lets a client have, where the machine can.
  */
-void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, bool picture);
+void hostd_streamer_want(struct hostd_streamer *streamer, const json_t *stream, bool picture,
+                         unsigned monitors);
 
 /* Looks whether something is due: the machine changed, or a second has passed. */
 void hostd_streamer_tend(struct hostd_streamer *streamer);

@@ -64,6 +64,8 @@ hostd_want_read(const json_t *entry, struct hostd_want *ret_want)
     }
     want.fork = g_strcmp0(json_string_value(json_object_get(entry, "clone")), "fork") == 0;
     want.picture = json_is_true(json_object_get(entry, "picture"));
+    want.monitors = (unsigned)CLAMP(json_integer_value(json_object_get(entry, "monitors")), 1,
+                                    (json_int_t)KVM_SPEC_HEADS);
     want.account = json_object_get(entry, "account");
     want.gone = strcmp(state, "gone") == 0;
     want.stopped = strcmp(state, "stopped") == 0;

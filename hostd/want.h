@@ -19,6 +19,7 @@ struct hostd_want {
     const json_t *stream;
     const json_t *account; /* who is to be signed in, good as kvm/account.h says; NULL: nobody */
     bool picture;          /* the broker wants to see the screen that a client leaves */
+    unsigned monitors;     /* that a client can have, 1 to KVM_SPEC_HEADS */
 };
 
 /* False when a field is missing or out of range. */

@@ -31,6 +31,7 @@ struct kvm_agent {
     unsigned cut_ms;
     bool hello, synced;         /* which the owner has not seen yet, */
     json_t *identity, *account; /* as these answers */
+    char *places;               /* the line that says where monitors are wanted, or NULL */
 };
 
 static gboolean try_connect(gpointer user_data);
@@ -121,6 +122,9 @@ take_line(struct kvm_agent *agent)
         expect_hello(agent);
     } else if (strcmp(type, "hello") == 0) {
         take_hello(agent, message);
+        if (agent->places != NULL) {
+            (void)say(agent, agent->places);
+        }
     } else if (strcmp(type, "synced") == 0) {
         agent->synced = true;
     } else if (strcmp(type, "identity") == 0) {
@@ -307,6 +311,7 @@ kvm_agent_free(struct kvm_agent *agent)
     vd_fd_clear(&agent->fd);
     json_decref(agent->identity);
     json_decref(agent->account);
+    g_free(agent->places);
     g_free(agent);
 }
 
@@ -328,6 +333,16 @@ kvm_agent_type(struct kvm_agent *agent, const char *text)
     said = agent != NULL && size <= KVM_AGENT_MAX_TEXT && say(agent, line->str);
     g_string_free(line, TRUE);
     return said;
+}
+
+void
+kvm_agent_place(struct kvm_agent *agent, const char *places)
+{
+    if (agent != NULL && strlen(places) < KVM_AGENT_MAX_PLACES) {
+        g_free(agent->places);
+        agent->places = g_strdup_printf("{\"type\":\"monitors\",\"at\":\"%s\"}\n", places);
+        (void)say(agent, agent->places);
+    }
 }
 
 bool

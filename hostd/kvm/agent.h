@@ -50,6 +50,13 @@ void kvm_agent_introduce(struct kvm_agent *agent);
 /* Whether the agent has said hello, and with it what it can do; false for NULL. */
 bool kvm_agent_has_greeted(const struct kvm_agent *agent);
 
+/*
+ * Tells the guest where its monitors are wanted, "X,Y X,Y ...", now and whenever its agent comes
+ * anew: drivers of Linux 6.1 do not say what the card says.
+ */
+#define KVM_AGENT_MAX_PLACES 64u /* bytes */
+void kvm_agent_place(struct kvm_agent *agent, const char *places);
+
 /* True when the guest has said that it can become another machine, see identity.h. */
 bool kvm_agent_renews(const struct kvm_agent *agent);
 /* Passes an order of kvm_identity_order() on; false when there is no line that takes it. */

@@ -397,6 +397,12 @@ kvm_machine_type(struct kvm_machine *machine, const char *text)
     return kvm_agent_type(machine->agent, text);
 }
 
+void
+kvm_machine_place(struct kvm_machine *machine, const char *places)
+{
+    kvm_agent_place(machine->agent, places);
+}
+
 bool
 kvm_machine_takes_display(const struct kvm_machine *machine)
 {

@@ -168,6 +168,8 @@ bool kvm_machine_is_signed_in(const struct kvm_machine *machine); /* her session
 
 /* Text for the session inside, see kvm_agent_type(). */
 bool kvm_machine_type(struct kvm_machine *machine, const char *text);
+/* Where its monitors are wanted, see kvm_agent_place(). */
+void kvm_machine_place(struct kvm_machine *machine, const char *places);
 
 /*
  * Moves the guest's mouse by so many pixels. done is called once, from the loop, when it was told
@@ -177,6 +179,9 @@ bool kvm_machine_type(struct kvm_machine *machine, const char *text);
 typedef void (*kvm_machine_moved_fn)(void *user_data);
 bool kvm_machine_move(struct kvm_machine *machine, int dx, int dy, kvm_machine_moved_fn done,
                       void *user_data);
+/* The same for a place: both axes of its tablet, 0 to 32767. */
+bool kvm_machine_point(struct kvm_machine *machine, int x, int y, kvm_machine_moved_fn done,
+                       void *user_data);
 void kvm_machine_cancel_motion(struct kvm_machine *machine);
 
 /* True while kvm_machine_display() makes sense. */

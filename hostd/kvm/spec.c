@@ -53,6 +53,12 @@ kvm_display_kind(enum kvm_display display)
     return display == KVM_DISPLAY_DBUS ? "dbus" : "spice";
 }
 
+unsigned
+kvm_display_heads(enum kvm_display display)
+{
+    return display == KVM_DISPLAY_DBUS ? KVM_SPEC_HEADS : 1;
+}
+
 bool
 kvm_spec_check(const struct kvm_spec *spec, GError **error)
 {
@@ -197,8 +203,8 @@ add_display(GPtrArray *arguments, const struct kvm_spec *spec)
         addf(arguments, "-device", "qxl-vga,id=gpu,max_outputs=1,xres=%u,yres=%u", spec->width,
              spec->height);
     } else {
-        addf(arguments, "-device", "virtio-vga,id=gpu,max_outputs=1,edid=on,xres=%u,yres=%u",
-             spec->width, spec->height);
+        addf(arguments, "-device", "virtio-vga,id=gpu,max_outputs=%u,edid=on,xres=%u,yres=%u",
+             kvm_display_heads(spec->display), spec->width, spec->height);
     }
 }
 

@@ -20,6 +20,7 @@
 #include "hostd/kvm/probe.h"
 
 #define KVM_SPEC_NAME_MAX      48
+#define KVM_SPEC_HEADS         4u /* monitors that a virtio card over D-Bus can show */
 #define KVM_SPEC_CPU_MAX       64u
 #define KVM_SPEC_MEMORY_MIN_MB 64u
 #define KVM_SPEC_MEMORY_MAX_MB (1024u * 1024u)
@@ -70,6 +71,8 @@ const char *kvm_display_name(enum kvm_display display);
 /* "auto" and NULL are the default; false for an unknown word. */
 bool kvm_display_parse(const char *name, enum kvm_display *ret_display);
 /* The streamer's word for how it connects: "dbus" or "spice". */
+/* How many monitors a machine with it can show. */
+unsigned kvm_display_heads(enum kvm_display display);
 const char *kvm_display_kind(enum kvm_display display);
 
 /* True for a desktop id that may become a folder and an argument. */

@@ -1,54 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hostd/streamer/capture-dbus.h"
 
-#include <errno.h>
 #include <gio/gio.h>
-#include <gio/gunixfdlist.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "hostd/streamer/dbus-listener.h"
+#include "hostd/streamer/dbus-axis.h"
+#include "hostd/streamer/dbus-head.h"
 #include "hostd/streamer/dbus-locks.h"
 #include "hostd/streamer/keymap.h"
-#include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
 #define CONSOLE_PATH       "/org/qemu/Display1/Console_0"
-#define CONSOLE_INTERFACE  "org.qemu.Display1.Console"
 #define KEYBOARD_INTERFACE "org.qemu.Display1.Keyboard"
 #define MOUSE_INTERFACE    "org.qemu.Display1.Mouse"
 
-#define MAX_POINTER_CALLS 8      /* beyond that, positions wait and the newest wins */
-#define MODE_DELAY_US     20000  /* a Scanout may come by itself after a change of mode */
-#define MODE_INTERVAL_US  100000 /* between two looks at the console's size */
-#define MM_PER_INCH_X10   254
-#define DPI               96
+#define MAX_POINTER_CALLS 8 /* beyond that, positions wait and the newest wins */
 
 enum { WHEEL_UP = 3, WHEEL_DOWN = 4, WHEEL_LEFT = 7, WHEEL_RIGHT = 8 };
 
+/* What waits for a position that is under way by the owner's road. */
+struct waiting {
+    const char *interface; /* NULL: a position */
+    const char *method;
+    GVariant *parameters;
+    uint16_t x, y;
+    uint32_t serial;
+};
+
 struct dbus {
-    int references;          /* atomic: callbacks, the listener and the capture hold one each */
+    int references;          /* atomic: callbacks and the capture hold one each */
     struct capture *capture; /* NULL after dbus_free(); the rest is for the owner's thread */
     GDBusConnection *bus;    /* NULL until authenticated */
-    GDBusConnection *listener_bus;
-    struct dbus_listener *listener; /* of listener_bus */
-    unsigned registration;          /* counts RegisterListener calls */
-    guint properties_id;
-    struct dbus_locks *locks; /* of bus */
+    struct streamer_wall *wall;
+    struct dbus_head *heads[STREAMER_HEADS]; /* of bus */
+    struct dbus_locks *locks;                /* of bus */
     gulong closed_id;
-    GSource *mode_timer; /* ready when the console's size is to be read */
-    int64_t mode_read_us;
 
-    uint16_t wish_width, wish_height; /* 0: none */
-    unsigned calls;                   /* without an answer */
-    bool overflowed;                  /* input was dropped */
+    struct vdp_area wishes[STREAMER_HEADS];
+    unsigned wish_count; /* 0: none yet */
+    unsigned seen;       /* heads that have a listener and are wanted */
+    unsigned calls;      /* without an answer */
+    bool overflowed;     /* input was dropped */
     bool pointer_waits;
     uint16_t pointer_x, pointer_y;
     uint32_t pointer_serial;
+    bool pointing;   /* a position is under way by the owner's road: other input waits for it */
+    GQueue *waiting; /* of struct waiting */
 };
-
-static void register_listener(struct dbus *dbus);
 
 static struct dbus *
 ref_dbus(struct dbus *dbus)
@@ -63,7 +62,8 @@ unref_dbus(void *data)
     struct dbus *dbus = data;
 
     if (g_atomic_int_dec_and_test(&dbus->references)) {
-        g_source_unref(dbus->mode_timer);
+        streamer_wall_unref(dbus->wall);
+        g_queue_free(dbus->waiting);
         g_free(dbus);
     }
 }
@@ -113,6 +113,27 @@ input_done(GObject *source, GAsyncResult *async, gpointer data)
     g_free(call);
 }
 
+/* False when there is no room: input was dropped. */
+static bool
+has_room(struct dbus *dbus)
+{
+    if (dbus->calls + g_queue_get_length(dbus->waiting) < DBUS_MAX_CALLS) {
+        return true;
+    }
+    if (!dbus->overflowed) {
+        vd_warning("capture-dbus", "QEMU takes no input, dropping it");
+        dbus->overflowed = true;
+    }
+    return false;
+}
+
+/* Takes ownership of parameters. */
+static void
+wait_for_turn(struct dbus *dbus, const struct waiting *waiting)
+{
+    g_queue_push_tail(dbus->waiting, g_memdup2(waiting, sizeof(*waiting)));
+}
+
 /* Consumes a floating parameters. */
 static void
 call_input(struct dbus *dbus, const char *interface, const char *method, GVariant *parameters,
@@ -120,12 +141,13 @@ call_input(struct dbus *dbus, const char *interface, const char *method, GVarian
 {
     struct input_call *call;
 
-    if (dbus->bus == NULL || dbus->calls >= DBUS_MAX_CALLS) {
-        if (dbus->bus != NULL && !dbus->overflowed) {
-            vd_warning("capture-dbus", "QEMU takes no input, dropping it");
-            dbus->overflowed = true;
-        }
+    if (dbus->bus == NULL || !has_room(dbus)) {
         g_variant_unref(g_variant_ref_sink(parameters));
+        return;
+    }
+    if (dbus->pointing) {
+        wait_for_turn(dbus, &(struct waiting){interface, method, g_variant_ref_sink(parameters), 0,
+                                              0, serial});
         return;
     }
     call = g_new0(struct input_call, 1);
@@ -156,11 +178,78 @@ dbus_key(void *state, uint32_t serial, uint16_t code, bool down)
     }
 }
 
+/*
+ * SetAbsPosition is told pixels of one head and makes of them the tablet's axis, which spans all
+ * heads: too few steps for the wall. So with several heads positions go by the owner's road, one at
+ * a time, and what comes behind one waits for it.
+ */
+static void
+point(struct dbus *dbus, uint32_t serial, uint16_t x, uint16_t y)
+{
+    uint16_t width = 1, height = 1;
+    uint32_t head_width, head_height;
+
+    streamer_shadow_size(capture_shadow(dbus->capture), &width, &height);
+    dbus->pointing = true;
+    dbus->pointer_serial = serial;
+    if (capture_point(dbus->capture, dbus_axis(x, width), dbus_axis(y, height))) {
+        return;
+    }
+    dbus->pointing = false;
+    /* Nobody is there who could: near is better than nowhere. */
+    if (streamer_wall_size(dbus->wall, 0, &head_width, &head_height)) {
+        call_input(dbus, MOUSE_INTERFACE, "SetAbsPosition",
+                   g_variant_new("(uu)", x * head_width / width, y * head_height / height), serial);
+    }
+}
+
+/* Of positions that follow each other the newest is enough. */
+static void
+point_in_turn(struct dbus *dbus, uint32_t serial, uint16_t x, uint16_t y)
+{
+    struct waiting *last = g_queue_peek_tail(dbus->waiting);
+
+    dbus->pointer_waits = false;
+    if (!dbus->pointing) {
+        point(dbus, serial, x, y);
+    } else if (last != NULL && last->interface == NULL) {
+        *last = (struct waiting){NULL, NULL, NULL, x, y, serial};
+    } else if (has_room(dbus)) {
+        wait_for_turn(dbus, &(struct waiting){NULL, NULL, NULL, x, y, serial});
+    }
+}
+
+static void
+dbus_pointed(void *state)
+{
+    struct dbus *dbus = state;
+    struct waiting *next;
+
+    if (!dbus->pointing) {
+        return;
+    }
+    dbus->pointing = false;
+    capture_delivered(dbus->capture, dbus->pointer_serial);
+    while (!dbus->pointing && (next = g_queue_pop_head(dbus->waiting)) != NULL) {
+        if (next->interface == NULL) {
+            point(dbus, next->serial, next->x, next->y);
+        } else {
+            call_input(dbus, next->interface, next->method, next->parameters, next->serial);
+            g_variant_unref(next->parameters);
+        }
+        g_free(next);
+    }
+}
+
 static void
 dbus_pointer(void *state, uint32_t serial, uint16_t x, uint16_t y)
 {
     struct dbus *dbus = state;
 
+    if (dbus->pointing || streamer_wall_lit(dbus->wall) > 1) {
+        point_in_turn(dbus, serial, x, y);
+        return;
+    }
     dbus->pointer_x = x;
     dbus->pointer_y = y;
     dbus->pointer_serial = serial;
@@ -209,126 +298,6 @@ dbus_wheel(void *state, uint32_t serial, int notches_x, int notches_y)
     turn_wheel(state, serial, WHEEL_UP, -notches_y);
 }
 
-/* Size. */
-
-static void
-call_done(GObject *source, GAsyncResult *async, gpointer data)
-{
-    struct dbus *dbus = data;
-    GError *error = NULL;
-    GVariant *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), async, &error);
-
-    if (reply != NULL) {
-        g_variant_unref(reply);
-    } else {
-        vd_debug("capture-dbus", "SetUIInfo: %s", error->message);
-        g_error_free(error);
-    }
-    dbus->calls--;
-    unref_dbus(dbus);
-}
-
-static void
-dbus_set_size(void *state, uint16_t width, uint16_t height)
-{
-    struct dbus *dbus = state;
-    uint16_t width_mm = (uint16_t)(width * MM_PER_INCH_X10 / (DPI * 10));
-    uint16_t height_mm = (uint16_t)(height * MM_PER_INCH_X10 / (DPI * 10));
-
-    if (dbus->bus == NULL) {
-        dbus->wish_width = width;
-        dbus->wish_height = height;
-        return;
-    }
-    if (dbus->calls < DBUS_MAX_CALLS) {
-        dbus->calls++;
-        g_dbus_connection_call(
-            dbus->bus, NULL, CONSOLE_PATH, CONSOLE_INTERFACE, "SetUIInfo",
-            g_variant_new("(qqiiuu)", width_mm, height_mm, 0, 0, (uint32_t)width, (uint32_t)height),
-            NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, call_done, ref_dbus(dbus));
-    }
-}
-
-static void
-mode_read(GObject *source, GAsyncResult *async, gpointer data)
-{
-    struct dbus *dbus = data;
-    GVariant *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), async, NULL);
-    GVariant *properties = NULL;
-    uint32_t width = 0;
-    uint32_t height = 0;
-    uint16_t known_width = 0;
-    uint16_t known_height = 0;
-
-    if (reply != NULL && g_variant_is_of_type(reply, G_VARIANT_TYPE("(a{sv})"))) {
-        properties = g_variant_get_child_value(reply, 0);
-    }
-    if (properties != NULL && dbus->capture != NULL &&
-        g_variant_lookup(properties, "Width", "u", &width) &&
-        g_variant_lookup(properties, "Height", "u", &height)) {
-        streamer_shadow_size(capture_shadow(dbus->capture), &known_width, &known_height);
-        if ((width != known_width || height != known_height) &&
-            streamer_shadow_resize(capture_shadow(dbus->capture), width, height)) {
-            vd_debug("capture-dbus", "mode %ux%u without a scanout", width, height);
-            register_listener(dbus);
-        }
-    }
-    g_clear_pointer(&properties, g_variant_unref);
-    g_clear_pointer(&reply, g_variant_unref);
-    unref_dbus(dbus);
-}
-
-static gboolean
-dispatch_mode_timer(GSource *source, GSourceFunc callback, gpointer data)
-{
-    struct dbus *dbus = data;
-    int64_t now_us = vd_monotonic_us();
-
-    (void)callback;
-    g_source_set_ready_time(source, -1);
-    if (now_us < dbus->mode_read_us + MODE_INTERVAL_US) {
-        g_source_set_ready_time(source, dbus->mode_read_us + MODE_INTERVAL_US);
-    } else if (dbus->bus != NULL) {
-        dbus->mode_read_us = now_us;
-        g_dbus_connection_call(dbus->bus, NULL, CONSOLE_PATH, "org.freedesktop.DBus.Properties",
-                               "GetAll", g_variant_new("(s)", CONSOLE_INTERFACE), NULL,
-                               G_DBUS_CALL_FLAGS_NONE, -1, NULL, mode_read, ref_dbus(dbus));
-    }
-    return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-never_called(gpointer data)
-{
-    (void)data;
-    return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs mode_timer_funcs = {.dispatch = dispatch_mode_timer};
-
-/* From the reading thread: an Update did not fit. */
-static void
-surface_is_stale(void *user_data)
-{
-    struct dbus *dbus = user_data;
-
-    g_source_set_ready_time(dbus->mode_timer, vd_monotonic_us() + MODE_DELAY_US);
-}
-
-/* The only sign of a mode that became smaller. */
-static void
-properties_changed(GDBusConnection *connection, const char *sender, const char *path,
-                   const char *interface, const char *signal, GVariant *parameters, gpointer data)
-{
-    (void)connection;
-    (void)sender;
-    (void)path;
-    (void)interface;
-    (void)signal;
-    (void)parameters;
-    surface_is_stale(data);
-}
-
 static void
 locks_changed(uint8_t locks, void *user_data)
 {
@@ -337,166 +306,61 @@ locks_changed(uint8_t locks, void *user_data)
     capture_guest_locks(dbus->capture, locks);
 }
 
+/* Heads. */
+
+static void
+follow_wishes(struct dbus *dbus)
+{
+    static const struct vdp_area off;
+    unsigned i;
+
+    streamer_wall_want(dbus->wall, dbus->wishes, dbus->wish_count);
+    for (i = 0; i < STREAMER_HEADS; i++) {
+        /* A head that was dark may be lit already, and then says nothing unless it is asked. */
+        if (i < dbus->wish_count && i >= dbus->seen) {
+            dbus_head_register(dbus->heads[i]);
+        }
+        dbus_head_wish(dbus->heads[i], i < dbus->wish_count ? &dbus->wishes[i] : &off);
+    }
+    dbus->seen = dbus->wish_count;
+}
+
+static void
+dbus_set_monitors(void *state, const struct vdp_area *areas, unsigned count)
+{
+    struct dbus *dbus = state;
+
+    memcpy(dbus->wishes, areas, count * sizeof(*areas));
+    dbus->wish_count = count;
+    if (dbus->bus != NULL) {
+        follow_wishes(dbus);
+    }
+}
+
+static void
+head_lost(const char *text, void *user_data)
+{
+    struct dbus *dbus = user_data;
+
+    capture_lost(dbus->capture, text);
+}
+
+static void
+see_heads(struct dbus *dbus)
+{
+    unsigned i;
+
+    for (i = 0; i < STREAMER_HEADS; i++) {
+        dbus->heads[i] = dbus_head_new(dbus->bus, dbus->wall, i, head_lost, dbus);
+    }
+    dbus_head_register(dbus->heads[0]);
+    dbus->seen = 1;
+    if (dbus->wish_count > 0) {
+        follow_wishes(dbus);
+    }
+}
+
 /* Connections. */
-
-static void
-drop_listener_bus(GDBusConnection *bus)
-{
-    if (bus != NULL) {
-        g_dbus_connection_close(bus, NULL, NULL, NULL);
-        g_object_unref(bus);
-    }
-}
-
-static void
-retired_bus_closed(GDBusConnection *bus, gboolean vanished, GError *error, gpointer data)
-{
-    (void)vanished;
-    (void)error;
-    (void)data;
-    g_object_unref(bus);
-}
-
-/*
- * Lets go of a listener's connection that another one replaces, but leaves closing it to QEMU: 7.2
- * knows p2p listeners by one common name, and when it sees a former connection closed it drops the
- * listener of that name, which is the new one, and the picture would stand still for good.
- */
-static void
-retire_listener_bus(GDBusConnection *bus)
-{
-    if (bus != NULL) {
-        g_signal_connect(bus, "closed", G_CALLBACK(retired_bus_closed), NULL);
-        if (g_dbus_connection_is_closed(bus)) {
-            g_signal_handlers_disconnect_by_func(bus, retired_bus_closed, NULL);
-            g_object_unref(bus);
-        }
-    }
-}
-
-static void
-mute_listener(struct dbus *dbus)
-{
-    if (dbus->listener != NULL) {
-        dbus_listener_mute(dbus->listener);
-        dbus_listener_unref(dbus->listener);
-        dbus->listener = NULL;
-    }
-}
-
-struct registration {
-    struct dbus *dbus;
-    unsigned number;
-};
-
-static void
-listener_ready(GObject *source, GAsyncResult *async, gpointer data)
-{
-    struct registration *registration = data;
-    struct dbus *dbus = registration->dbus;
-    GError *error = NULL;
-    GDBusConnection *bus = g_dbus_connection_new_finish(async, &error);
-    bool is_newest = dbus->capture != NULL && registration->number == dbus->registration;
-
-    (void)source;
-    if (bus != NULL && is_newest) {
-        struct dbus_listener *listener = dbus_listener_new(
-            capture_shadow(dbus->capture), surface_is_stale, ref_dbus(dbus), unref_dbus);
-
-        dbus_listener_attach(listener, bus);
-        mute_listener(dbus); /* what the former one still gets is older than this one's Scanout */
-        dbus->listener = listener;
-        g_dbus_connection_start_message_processing(bus);
-        retire_listener_bus(dbus->listener_bus);
-        dbus->listener_bus = bus;
-    } else if (bus != NULL && dbus->capture != NULL) {
-        g_dbus_connection_start_message_processing(bus); /* so that its end is noticed */
-        retire_listener_bus(bus);
-    } else if (bus != NULL) {
-        drop_listener_bus(bus);
-    } else if (is_newest) {
-        lose(dbus, "QEMU did not accept the listener's connection", error);
-    }
-    g_clear_error(&error);
-    unref_dbus(dbus);
-    g_free(registration);
-}
-
-static void
-listener_registered(GObject *source, GAsyncResult *async, gpointer data)
-{
-    struct registration *registration = data;
-    struct dbus *dbus = registration->dbus;
-    GError *error = NULL;
-    GVariant *reply = g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source),
-                                                                      NULL, async, &error);
-
-    if (reply != NULL) {
-        g_variant_unref(reply);
-    } else {
-        if (dbus->capture != NULL) {
-            lose(dbus, "QEMU refused the listener", error);
-        }
-        g_error_free(error);
-    }
-    unref_dbus(dbus);
-    g_free(registration);
-}
-
-static struct registration *
-new_registration(struct dbus *dbus)
-{
-    struct registration *registration = g_new0(struct registration, 1);
-
-    registration->dbus = ref_dbus(dbus);
-    registration->number = dbus->registration;
-    return registration;
-}
-
-/* Takes ownership of fd. NULL when it is no socket. */
-static GIOStream *
-new_stream(int fd)
-{
-    GSocket *socket = g_socket_new_from_fd(fd, NULL);
-    GIOStream *stream;
-
-    if (socket == NULL) {
-        return NULL;
-    }
-    stream = G_IO_STREAM(g_socket_connection_factory_create_connection(socket));
-    g_object_unref(socket);
-    return stream;
-}
-
-/*
- * A socket pair of our own: one end goes to QEMU, which starts the D-Bus handshake on it while it
- * answers. The listener is in place before the first message is processed.
- */
-static void
-register_listener(struct dbus *dbus)
-{
-    GUnixFDList *list;
-    GIOStream *stream;
-    int fds[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        capture_lost(dbus->capture, "no socket for the listener");
-        return;
-    }
-    dbus->registration++;
-    list = g_unix_fd_list_new_from_array(&fds[1], 1);
-    g_dbus_connection_call_with_unix_fd_list(dbus->bus, NULL, CONSOLE_PATH, CONSOLE_INTERFACE,
-                                             "RegisterListener", g_variant_new("(h)", 0), NULL,
-                                             G_DBUS_CALL_FLAGS_NONE, -1, list, NULL,
-                                             listener_registered, new_registration(dbus));
-    g_object_unref(list);
-    stream = new_stream(fds[0]);
-    g_dbus_connection_new(stream, NULL,
-                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                              G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-                          NULL, NULL, listener_ready, new_registration(dbus));
-    g_object_unref(stream);
-}
 
 static void
 bus_closed(GDBusConnection *bus, gboolean vanished, GError *error, gpointer data)
@@ -506,6 +370,13 @@ bus_closed(GDBusConnection *bus, gboolean vanished, GError *error, gpointer data
     (void)bus;
     (void)vanished;
     lose(dbus, "QEMU closed the display connection", error);
+}
+
+static void
+drop_bus(GDBusConnection *bus)
+{
+    g_dbus_connection_close(bus, NULL, NULL, NULL);
+    g_object_unref(bus);
 }
 
 static void
@@ -519,17 +390,10 @@ bus_ready(GObject *source, GAsyncResult *async, gpointer data)
     if (bus != NULL && dbus->capture != NULL) {
         dbus->bus = bus;
         dbus->closed_id = g_signal_connect(bus, "closed", G_CALLBACK(bus_closed), dbus);
-        dbus->properties_id = g_dbus_connection_signal_subscribe(
-            bus, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", CONSOLE_PATH,
-            CONSOLE_INTERFACE, G_DBUS_SIGNAL_FLAGS_NONE, properties_changed, ref_dbus(dbus),
-            unref_dbus);
         dbus->locks = dbus_locks_new(bus, CONSOLE_PATH, locks_changed, dbus);
-        register_listener(dbus);
-        if (dbus->wish_width != 0) {
-            dbus_set_size(dbus, dbus->wish_width, dbus->wish_height);
-        }
+        see_heads(dbus);
     } else if (bus != NULL) {
-        drop_listener_bus(bus);
+        drop_bus(bus);
     } else if (dbus->capture != NULL) {
         lose(dbus, "no D-Bus handshake with QEMU", error);
     }
@@ -541,28 +405,34 @@ static void
 dbus_free(void *state)
 {
     struct dbus *dbus = state;
+    struct waiting *waiting;
+    unsigned i;
 
     dbus->capture = NULL;
-    g_source_destroy(dbus->mode_timer);
+    for (i = 0; i < STREAMER_HEADS; i++) {
+        dbus_head_free(dbus->heads[i]);
+        dbus->heads[i] = NULL;
+    }
     if (dbus->bus != NULL) {
         dbus_locks_free(dbus->locks);
         g_signal_handler_disconnect(dbus->bus, dbus->closed_id);
-        g_dbus_connection_signal_unsubscribe(dbus->bus, dbus->properties_id);
-        drop_listener_bus(dbus->bus);
+        drop_bus(dbus->bus);
         dbus->bus = NULL;
     }
-    mute_listener(dbus);
-    drop_listener_bus(dbus->listener_bus);
-    dbus->listener_bus = NULL;
+    while ((waiting = g_queue_pop_head(dbus->waiting)) != NULL) {
+        g_clear_pointer(&waiting->parameters, g_variant_unref);
+        g_free(waiting);
+    }
     unref_dbus(dbus);
 }
 
 static const struct capture_backend dbus_backend = {
     .name = "dbus",
     .free = dbus_free,
-    .set_size = dbus_set_size,
+    .set_monitors = dbus_set_monitors,
     .key = dbus_key,
     .pointer = dbus_pointer,
+    .pointed = dbus_pointed,
     .button = dbus_button,
     .wheel = dbus_wheel,
 };
@@ -571,15 +441,13 @@ struct capture *
 capture_dbus_new(int fd, const struct capture_events *events, void *user_data)
 {
     struct dbus *dbus = g_new0(struct dbus, 1);
-    GIOStream *stream = new_stream(fd);
+    GIOStream *stream = dbus_head_stream(fd);
     struct capture *capture = capture_new(events, user_data);
 
     dbus->references = 1;
     dbus->capture = capture;
-    dbus->mode_timer = g_source_new(&mode_timer_funcs, sizeof(GSource));
-    g_source_set_callback(dbus->mode_timer, never_called, dbus, NULL);
-    g_source_set_ready_time(dbus->mode_timer, -1);
-    g_source_attach(dbus->mode_timer, g_main_context_get_thread_default());
+    dbus->wall = streamer_wall_new(capture_shadow(capture));
+    dbus->waiting = g_queue_new();
     capture_set_backend(capture, &dbus_backend, dbus);
     if (stream == NULL) {
         close(fd);

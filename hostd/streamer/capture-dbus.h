@@ -4,7 +4,7 @@
 
 /*
  * capture-dbus: a machine's screen, keyboard and mouse over QEMU's display on D-Bus
- * (`-display dbus,p2p=yes`, QEMU 7.2 and later). First console only.
+ * (`-display dbus,p2p=yes`, QEMU 7.2 and later), with as many heads as monitors are wanted.
  *
  * Threads: calls to QEMU are made from the owner's thread and never waited for; at most
  * DBUS_MAX_CALLS are without an answer, so a QEMU that hangs costs bounded memory. What QEMU shows

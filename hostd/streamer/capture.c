@@ -130,8 +130,18 @@ capture_shadow(struct capture *capture)
 void
 capture_set_size(struct capture *capture, uint16_t width, uint16_t height)
 {
-    if (capture->backend->set_size != NULL) {
-        capture->backend->set_size(capture->state, width, height);
+    const struct vdp_area area = {0, 0, width, height};
+
+    capture_set_monitors(capture, &area, 1);
+}
+
+void
+capture_set_monitors(struct capture *capture, const struct vdp_area *areas, unsigned count)
+{
+    if (capture->backend->set_monitors != NULL) {
+        capture->backend->set_monitors(capture->state, areas, count);
+    } else if (capture->backend->set_size != NULL) {
+        capture->backend->set_size(capture->state, areas[0].width, areas[0].height);
     }
 }
 
@@ -169,6 +179,20 @@ capture_pointer(struct capture *capture, uint32_t serial, uint16_t x, uint16_t y
     y = y < height ? y : (uint16_t)(height - 1);
     capture->given = serial;
     capture->backend->pointer(capture->state, serial, x, y);
+}
+
+bool
+capture_point(struct capture *capture, uint16_t x, uint16_t y)
+{
+    return capture->events->point != NULL && capture->events->point(x, y, capture->user_data);
+}
+
+void
+capture_pointed(struct capture *capture)
+{
+    if (capture->backend->pointed != NULL) {
+        capture->backend->pointed(capture->state);
+    }
 }
 
 bool

@@ -22,6 +22,7 @@ struct streamer_control {
     struct streamer *streamer;
     GSource *accept;
     struct vdp_channel_conn *conn; /* the newest controller, or NULL */
+    json_t *places;                /* where monitors are wanted, for a controller that comes */
     GSource *timer;
     unsigned alone; /* looks of the timer at which neither display nor controller was there */
 };
@@ -96,6 +97,36 @@ mouse_moved(int dx, int dy, void *user_data)
     return control->conn != NULL;
 }
 
+static bool
+pointer_placed(uint16_t x, uint16_t y, void *user_data)
+{
+    struct streamer_control *control = user_data;
+
+    if (control->conn != NULL) {
+        vdp_channel_send(control->conn,
+                         json_pack("{s:s, s:i, s:i}", "type", "point", "x", (int)x, "y", (int)y),
+                         -1);
+    }
+    return control->conn != NULL;
+}
+
+static void
+monitors_placed(const struct vdp_area *areas, unsigned count, void *user_data)
+{
+    struct streamer_control *control = user_data;
+    json_t *list = json_array();
+    unsigned i;
+
+    for (i = 0; i < count; i++) {
+        json_array_append_new(list, json_pack("[i, i]", (int)areas[i].x, (int)areas[i].y));
+    }
+    json_decref(control->places);
+    control->places = json_pack("{s:s, s:o}", "type", "monitors", "at", list);
+    if (control->conn != NULL) {
+        vdp_channel_send(control->conn, json_incref(control->places), -1);
+    }
+}
+
 static void
 client_left(json_t *message, void *user_data)
 {
@@ -112,6 +143,8 @@ static const struct streamer_events streamer_events = {
     .changed = streamer_changed,
     .typed = text_typed,
     .moved = mouse_moved,
+    .pointed = pointer_placed,
+    .placed = monitors_placed,
     .left = client_left,
 };
 
@@ -253,6 +286,10 @@ take_message(struct vdp_channel_conn *conn, json_t *message, int fd, void *user_
         streamer_moved(control->streamer);
     } else if (type != NULL && strcmp(type, "policy") == 0) {
         streamer_keep_picture(control->streamer, json_is_true(json_object_get(message, "picture")));
+        streamer_allow_monitors(
+            control->streamer,
+            (unsigned)CLAMP(json_integer_value(json_object_get(message, "monitors")), 1,
+                            (json_int_t)VDP_MAX_MONITORS));
     } else if (type != NULL) {
         vd_warning("control", "unknown message %s",
                    vd_log_quote(quoted, sizeof(quoted), type, strlen(type)));
@@ -285,6 +322,9 @@ take_controller(int fd, void *user_data)
         vdp_channel_new(fd, g_main_context_get_thread_default(), &channel_events, control);
     streamer_moved(control->streamer); /* the former one will not answer */
     send_status(control);
+    if (control->places != NULL) {
+        vdp_channel_send(control->conn, json_incref(control->places), -1);
+    }
 }
 
 struct streamer_control *
@@ -318,6 +358,7 @@ streamer_control_free(struct streamer_control *control)
     g_source_unref(control->accept);
     vdp_channel_free(control->conn);
     streamer_free(control->streamer);
+    json_decref(control->places);
     g_free(control);
 }
 

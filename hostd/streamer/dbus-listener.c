@@ -13,9 +13,16 @@
 #define MAX_STRIDE      (4u * 4u * VDP_MAX_SIDE) /* bytes */
 #define MAX_COMPLAINTS  8                        /* lines in the log for one listener */
 
+/* "Display output is not active.", as QEMU draws it. */
+#define SENTENCE      29u
+#define CELL_WIDTH    8u
+#define CELL_HEIGHT   16u
+#define SENTENCE_GREY 0xaaaaaau
+
 struct dbus_listener {
     int references; /* atomic */
-    struct streamer_shadow *shadow;
+    struct streamer_wall *wall;
+    unsigned head;
     void (*stale)(void *user_data);
     void *user_data;
     void (*release)(void *user_data);
@@ -25,14 +32,15 @@ struct dbus_listener {
 };
 
 struct dbus_listener *
-dbus_listener_new(struct streamer_shadow *shadow, void (*stale)(void *user_data), void *user_data,
-                  void (*release)(void *user_data))
+dbus_listener_new(struct streamer_wall *wall, unsigned head, void (*stale)(void *user_data),
+                  void *user_data, void (*release)(void *user_data))
 {
     struct dbus_listener *listener = g_new0(struct dbus_listener, 1);
 
     listener->references = 1;
     g_mutex_init(&listener->lock);
-    listener->shadow = streamer_shadow_ref(shadow);
+    listener->wall = streamer_wall_ref(wall);
+    listener->head = head;
     listener->stale = stale;
     listener->user_data = user_data;
     listener->release = release;
@@ -45,7 +53,7 @@ dbus_listener_unref(struct dbus_listener *listener)
     if (listener == NULL || !g_atomic_int_dec_and_test(&listener->references)) {
         return;
     }
-    streamer_shadow_unref(listener->shadow);
+    streamer_wall_unref(listener->wall);
     listener->release(listener->user_data);
     g_mutex_clear(&listener->lock);
     g_free(listener);
@@ -94,6 +102,46 @@ check_pixels(struct dbus_listener *listener, GVariant *data, uint32_t width, uin
     return pixels;
 }
 
+static uint32_t
+colour_at(const uint8_t *pixels, size_t stride, uint32_t x, uint32_t y)
+{
+    uint32_t pixel;
+
+    memcpy(&pixel, pixels + y * stride + (size_t)x * 4, sizeof(pixel));
+    return pixel & 0xffffffu;
+}
+
+/*
+ * What QEMU shows of a head that the guest has not switched on is a sentence of its own, in grey, a
+ * line of cells in the middle of black. No message says so in 7.2
+ * (qemu_create_placeholder_surface).
+ */
+static bool
+is_placeholder(const uint8_t *pixels, uint32_t width, uint32_t height, size_t stride)
+{
+    uint32_t left = width / CELL_WIDTH > SENTENCE ? (width / CELL_WIDTH - SENTENCE) / 2 : 0;
+    uint32_t top = height / CELL_HEIGHT > 1 ? (height / CELL_HEIGHT - 1) / 2 : 0;
+    bool written = false;
+    uint32_t x;
+    uint32_t y;
+
+    left *= CELL_WIDTH;
+    top *= CELL_HEIGHT;
+    for (y = 0; y < height; y++) {
+        for (x = 0; x < width; x++) {
+            uint32_t colour = colour_at(pixels, stride, x, y);
+            bool in_line =
+                y >= top && y < top + CELL_HEIGHT && x >= left && x < left + SENTENCE * CELL_WIDTH;
+
+            if (colour != 0 && (!in_line || colour != SENTENCE_GREY)) {
+                return false;
+            }
+            written = written || colour != 0;
+        }
+    }
+    return written;
+}
+
 static void
 take_scanout(struct dbus_listener *listener, GVariant *body)
 {
@@ -106,16 +154,11 @@ take_scanout(struct dbus_listener *listener, GVariant *body)
 
     g_variant_get(body, "(uuuu@ay)", &width, &height, &stride, &format, &data);
     pixels = check_pixels(listener, data, width, height, stride, format);
-    if (pixels != NULL) {
-        uint16_t old_width = 0;
-        uint16_t old_height = 0;
-
-        streamer_shadow_size(listener->shadow, &old_width, &old_height);
-        if (old_width == width && old_height == height) {
-            streamer_shadow_write(listener->shadow, 0, 0, width, height, pixels, stride);
-        } else if (!streamer_shadow_replace(listener->shadow, width, height, pixels, stride)) {
-            complain(listener, "no memory for this surface");
-        }
+    if (pixels != NULL && listener->head > 0 && is_placeholder(pixels, width, height, stride)) {
+        streamer_wall_blank(listener->wall, listener->head);
+    } else if (pixels != NULL &&
+               !streamer_wall_show(listener->wall, listener->head, width, height, pixels, stride)) {
+        complain(listener, "no room or no memory for this surface");
     }
     g_variant_unref(data);
 }
@@ -139,8 +182,9 @@ take_update(struct dbus_listener *listener, GVariant *body)
         pixels = check_pixels(listener, data, (uint32_t)width, (uint32_t)height, stride, format);
     }
     if (pixels != NULL &&
-        !streamer_shadow_write(listener->shadow, (uint32_t)x, (uint32_t)y, (uint32_t)width,
-                               (uint32_t)height, pixels, stride)) {
+        !streamer_wall_write(listener->wall, listener->head,
+                             (struct streamer_part){(uint32_t)x, (uint32_t)y, (uint32_t)width,
+                                                    (uint32_t)height, pixels, stride})) {
         listener->stale(listener->user_data);
     }
     g_variant_unref(data);
@@ -187,8 +231,8 @@ take_cursor(struct dbus_listener *listener, GVariant *body)
         /* Some guests point beside their shape. */
         hot_x = CLAMP(hot_x, 0, width - 1);
         hot_y = CLAMP(hot_y, 0, height - 1);
-        streamer_shadow_set_cursor(listener->shadow, (uint32_t)width, (uint32_t)height,
-                                   (uint32_t)hot_x, (uint32_t)hot_y, rgba);
+        streamer_wall_set_cursor(listener->wall, listener->head, (uint32_t)width, (uint32_t)height,
+                                 (uint32_t)hot_x, (uint32_t)hot_y, rgba);
         g_free(rgba);
     }
     g_variant_unref(data);
@@ -201,14 +245,14 @@ take_mouse(struct dbus_listener *listener, GVariant *body)
     int32_t on;
 
     g_variant_get_child(body, 2, "i", &on);
-    streamer_shadow_show_cursor(listener->shadow, on != 0);
+    streamer_wall_show_cursor(listener->wall, listener->head, on != 0);
 }
 
 static void
 take_disable(struct dbus_listener *listener, GVariant *body)
 {
     (void)body;
-    streamer_shadow_blank(listener->shadow);
+    streamer_wall_blank(listener->wall, listener->head);
 }
 
 static const struct {

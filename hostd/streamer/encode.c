@@ -59,6 +59,7 @@ refine_picture(struct streamer_encode *encode)
     bool has_digest;
     int tiles;
 
+    result->layout = encode->picture.layout;
     result->width = encode->width;
     result->height = encode->height;
     streamer_film_check(encode->film, start_us);
@@ -88,6 +89,7 @@ encode_picture(struct streamer_encode *encode)
     if (!streamer_shadow_take(encode->shadow, &encode->picture, &damage, &result->since_us)) {
         return VDP_ERR_NOMEM;
     }
+    result->layout = encode->picture.layout;
     result->width = encode->picture.width;
     result->height = encode->picture.height;
     start_us = vd_monotonic_us();

@@ -32,9 +32,10 @@ struct streamer_encode_result {
     int tiles;           /* sent, or a negative enum vdp_error */
     bool key;
     uint16_t width, height;
-    uint32_t input_serial; /* of the order */
-    uint32_t encode_us;    /* time of the codec alone */
-    int64_t since_us;      /* oldest damage in this frame; 0 when none */
+    struct vdp_layout layout; /* of what was encoded */
+    uint32_t input_serial;    /* of the order */
+    uint32_t encode_us;       /* time of the codec alone */
+    int64_t since_us;         /* oldest damage in this frame; 0 when none */
     uint32_t tiles_compared;
     int64_t refine_us;     /* when something inexact can be mended; 0: all is exact */
     int64_t film_until_us; /* when the film ends if nothing moves any more; 0: there is none */

@@ -152,9 +152,29 @@ take_typing(struct streamer_inbound *inbound, const struct vdp_record *record)
 }
 
 static int
-take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
+take_wish(struct streamer_inbound *inbound, const struct vdp_record *record)
 {
     struct vdp_set_size size;
+    struct vdp_monitors monitors;
+    int result;
+
+    if (record->type == VDP_MONITORS) {
+        result = vdp_get_monitors(record, &monitors);
+        if (result == 0) {
+            inbound->events->monitors(&monitors, inbound->user_data);
+        }
+    } else {
+        result = vdp_get_set_size(record, &size);
+        if (result == 0) {
+            inbound->events->set_size(&size, inbound->user_data);
+        }
+    }
+    return result;
+}
+
+static int
+take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
+{
     struct vdp_ack ack;
     struct vdp_have have;
     int result;
@@ -179,11 +199,8 @@ take_record(struct streamer_inbound *inbound, const struct vdp_record *record)
     case VDP_TEXT:
         return take_typing(inbound, record);
     case VDP_SET_SIZE:
-        result = vdp_get_set_size(record, &size);
-        if (result == 0) {
-            inbound->events->set_size(&size, inbound->user_data);
-        }
-        return result;
+    case VDP_MONITORS:
+        return take_wish(inbound, record);
     case VDP_ACK:
         result = vdp_get_ack(record, &ack);
         return result == 0 ? inbound->events->ack(&ack, inbound->user_data) : result;

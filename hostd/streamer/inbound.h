@@ -37,6 +37,7 @@ struct streamer_inbound_events {
     void (*locks)(const struct vdp_locks *locks, void *user_data);
     void (*text)(const struct vdp_text *text, void *user_data);
     void (*set_size)(const struct vdp_set_size *size, void *user_data);
+    void (*monitors)(const struct vdp_monitors *monitors, void *user_data);
     int (*ack)(const struct vdp_ack *ack, void *user_data); /* 0 or an error */
     void (*refresh)(void *user_data);
     void (*have)(const struct vdp_have *have, void *user_data);

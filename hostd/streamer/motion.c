@@ -10,6 +10,28 @@ streamer_motion_add(struct streamer_motion *motion, int dx, int dy)
     motion->dy = CLAMP(motion->dy + dy, -STREAMER_MAX_MOTION, STREAMER_MAX_MOTION);
 }
 
+void
+streamer_motion_point(struct streamer_motion *motion, uint16_t x, uint16_t y)
+{
+    motion->point_waits = true;
+    motion->x = x;
+    motion->y = y;
+}
+
+bool
+streamer_motion_take_point(struct streamer_motion *motion, uint16_t *ret_x, uint16_t *ret_y)
+{
+    if (motion->under_way || !motion->point_waits) {
+        return false;
+    }
+    *ret_x = motion->x;
+    *ret_y = motion->y;
+    motion->point_waits = false;
+    motion->under_way = true;
+    motion->pointing = true;
+    return true;
+}
+
 bool
 streamer_motion_take(struct streamer_motion *motion, int *ret_dx, int *ret_dy)
 {
@@ -23,10 +45,14 @@ streamer_motion_take(struct streamer_motion *motion, int *ret_dx, int *ret_dy)
     return true;
 }
 
-void
+bool
 streamer_motion_done(struct streamer_motion *motion)
 {
+    bool pointing = motion->pointing;
+
     motion->under_way = false;
+    motion->pointing = false;
+    return pointing;
 }
 
 void

@@ -29,12 +29,13 @@ struct streamer_pump {
 
     const struct streamer_sink *sink; /* NULL: nobody is there */
     void *user_data;
-    uint32_t generation;    /* counts connections, so that a job knows for which it worked */
-    uint16_t width, height; /* of the last SURFACE; 0 before the first */
-    bool needs_reset;       /* next frame is a key frame */
-    bool is_settled;        /* the last frame that was sent had that flag */
-    int64_t refreshed_us;   /* when a frame that starts anew was last encoded */
-    int64_t refine_us;      /* inexact tiles can be mended then; 0: there are none */
+    uint32_t generation;      /* counts connections, so that a job knows for which it worked */
+    uint16_t width, height;   /* of the last SURFACE; 0 before the first */
+    struct vdp_layout layout; /* that the client knows of it; count 0: none */
+    bool needs_reset;         /* next frame is a key frame */
+    bool is_settled;          /* the last frame that was sent had that flag */
+    int64_t refreshed_us;     /* when a frame that starts anew was last encoded */
+    int64_t refine_us;        /* inexact tiles can be mended then; 0: there are none */
     struct streamer_quality quality;
     int64_t retry_us;        /* no job before */
     int64_t have_due_us;     /* no first frame before HAVE came, or this; 0: none is awaited */
@@ -127,18 +128,32 @@ send_cursor(struct streamer_pump *pump)
     send_buffer(pump, &out, VDP_CHANNEL_CURSOR);
 }
 
-static void
-send_surface(struct streamer_pump *pump, uint16_t width, uint16_t height)
+/* The client has another layout than this one, and knows what to do with it. */
+static bool
+wants_layout(const struct streamer_pump *pump, const struct vdp_layout *layout)
 {
-    struct vdp_surface surface = {SURFACE_ID, width, height};
+    return (pump->capabilities & VDP_CAP_LAYOUT) != 0 &&
+           (pump->layout.count != layout->count ||
+            memcmp(pump->layout.at, layout->at, sizeof(layout->at)) != 0);
+}
+
+static void
+send_surface(struct streamer_pump *pump, const struct streamer_encode_result *result)
+{
+    struct vdp_surface surface = {SURFACE_ID, result->width, result->height};
     struct vdp_buffer out = {0};
 
-    if (pump->width == width && pump->height == height) {
-        return;
+    if (pump->width != result->width || pump->height != result->height) {
+        pump->width = result->width;
+        pump->height = result->height;
+        pump->layout.count = 0;
+        vdp_put_surface(&out, &surface);
     }
-    pump->width = width;
-    pump->height = height;
-    vdp_put_surface(&out, &surface);
+    if (wants_layout(pump, &result->layout)) {
+        pump->layout = result->layout;
+        pump->layout.surface = SURFACE_ID;
+        vdp_put_layout(&out, &pump->layout);
+    }
     send_buffer(pump, &out, VDP_CHANNEL_DISPLAY);
 }
 
@@ -275,8 +290,9 @@ use_encoded(struct streamer_pump *pump, struct streamer_encode_result *result)
         settled = result->refine_us == 0 && pump->capture != NULL && !pump->needs_reset &&
                   streamer_shadow_damaged_since(capture_shadow(pump->capture)) == 0;
         /* An unchanged picture is news only when the last frame had promised more. */
-        if (result->tiles > 0 || result->key || (settled && !pump->is_settled)) {
-            send_surface(pump, result->width, result->height);
+        if (result->tiles > 0 || result->key || (settled && !pump->is_settled) ||
+            wants_layout(pump, &result->layout)) {
+            send_surface(pump, result);
             send_frame(pump, result, settled);
         }
     }
@@ -472,6 +488,7 @@ streamer_pump_attach(struct streamer_pump *pump, const struct streamer_sink *sin
     pump->generation++;
     pump->width = 0;
     pump->height = 0;
+    pump->layout = (struct vdp_layout){0};
     pump->needs_reset = true;
     pump->is_settled = false;
     pump->refreshed_us = 0;

@@ -16,6 +16,7 @@ struct streamer_shadow {
     uint8_t *ticks;     /* per tile: updates since the picture was taken */
     int64_t *ticked_us; /* per tile: the last one that counted */
     struct streamer_damage damage;
+    struct vdp_layout layout; /* of one part unless somebody arranged it */
     int64_t since_us;
     struct streamer_cursor cursor;
     uint32_t cursor_serial; /* counts changes */
@@ -98,10 +99,10 @@ whole_surface(const struct streamer_shadow *shadow)
 
 /* A black surface, or NULL when the size is not allowed or memory is short. */
 static uint8_t *
-new_surface(uint32_t width, uint32_t height)
+new_surface(uint32_t width, uint32_t height, uint32_t most)
 {
     if (width == 0 || height == 0 || width > VDP_MAX_SIDE || height > VDP_MAX_SIDE ||
-        width * height > STREAMER_MAX_SHADOW_PIXELS) {
+        width * height > most) {
         return NULL;
     }
     return calloc((size_t)width * height, 4);
@@ -145,14 +146,57 @@ put_surface(struct streamer_shadow *shadow, uint8_t *pixels, uint32_t width, uin
     g_free(shadow->ticked_us);
     shadow->ticks = g_new0(uint8_t, tiles_of(width) * tiles_of(height));
     shadow->ticked_us = g_new0(int64_t, tiles_of(width) * tiles_of(height));
+    shadow->layout =
+        (struct vdp_layout){.count = 1, .at = {{0, 0, (uint16_t)width, (uint16_t)height}}};
     streamer_damage_clear(&shadow->damage);
     add_damage(shadow, whole_surface(shadow));
+}
+
+static void
+copy_rows(uint8_t *to, size_t to_stride, const uint8_t *from, size_t from_stride, size_t bytes,
+          uint32_t rows)
+{
+    for (; rows > 0; rows--, to += to_stride, from += from_stride) {
+        memcpy(to, from, bytes);
+    }
+}
+
+bool
+streamer_shadow_arrange(struct streamer_shadow *shadow,
+                        const struct streamer_arrangement *arrangement)
+{
+    const struct streamer_part *fresh = arrangement->fresh;
+    uint8_t *pixels =
+        new_surface(arrangement->width, arrangement->height, STREAMER_MAX_WALL_PIXELS);
+    size_t stride = (size_t)arrangement->width * 4;
+    size_t i;
+
+    if (pixels == NULL) {
+        return false;
+    }
+    if (fresh != NULL) {
+        copy_rows(pixels + fresh->y * stride + (size_t)fresh->x * 4, stride, fresh->pixels,
+                  fresh->stride, (size_t)fresh->width * 4, fresh->height);
+    }
+    g_mutex_lock(&shadow->lock);
+    for (i = 0; i < arrangement->move_count; i++) {
+        const struct streamer_move *move = &arrangement->moves[i];
+
+        copy_rows(pixels + move->y * stride + (size_t)move->x * 4, stride,
+                  shadow->pixels + ((size_t)move->from.y * shadow->width + move->from.x) * 4,
+                  (size_t)shadow->width * 4, (size_t)move->from.width * 4, move->from.height);
+    }
+    put_surface(shadow, pixels, arrangement->width, arrangement->height);
+    shadow->layout = arrangement->layout;
+    g_mutex_unlock(&shadow->lock);
+    notify_changed(shadow);
+    return true;
 }
 
 bool
 streamer_shadow_resize(struct streamer_shadow *shadow, uint32_t width, uint32_t height)
 {
-    uint8_t *pixels = new_surface(width, height);
+    uint8_t *pixels = new_surface(width, height, STREAMER_MAX_SHADOW_PIXELS);
     uint32_t rows;
     size_t bytes;
     uint32_t y;
@@ -177,7 +221,7 @@ bool
 streamer_shadow_replace(struct streamer_shadow *shadow, uint32_t width, uint32_t height,
                         const uint8_t *pixels, size_t stride)
 {
-    uint8_t *copy = new_surface(width, height);
+    uint8_t *copy = new_surface(width, height, STREAMER_MAX_SHADOW_PIXELS);
     uint32_t y;
 
     if (copy == NULL) {
@@ -244,14 +288,18 @@ streamer_shadow_write(struct streamer_shadow *shadow, uint32_t x, uint32_t y, ui
 }
 
 void
-streamer_shadow_blank(struct streamer_shadow *shadow)
+streamer_shadow_blank(struct streamer_shadow *shadow, struct vdp_rect rect)
 {
     bool first = false;
+    uint32_t row;
 
     g_mutex_lock(&shadow->lock);
     if (shadow->pixels != NULL) {
-        memset(shadow->pixels, 0, (size_t)shadow->width * shadow->height * 4);
-        first = add_damage(shadow, whole_surface(shadow));
+        for (row = rect.y; row < (uint32_t)rect.y + rect.height; row++) {
+            memset(shadow->pixels + ((size_t)row * shadow->width + rect.x) * 4, 0,
+                   (size_t)rect.width * 4);
+        }
+        first = add_damage(shadow, rect);
     }
     g_mutex_unlock(&shadow->lock);
     if (first) {
@@ -377,6 +425,7 @@ streamer_shadow_take(struct streamer_shadow *shadow, struct streamer_picture *pi
         return false;
     }
     *ret_since_us = shadow->damage.count > 0 ? shadow->since_us : 0;
+    picture->layout = shadow->layout;
     *ret_damage = shadow->damage;
     if (!same_size) {
         ret_damage->rects[0] = whole_surface(shadow);

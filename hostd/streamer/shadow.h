@@ -16,13 +16,15 @@
 #include <stdint.h>
 
 #include "hostd/streamer/damage.h"
+#include "protocol/wire/messages.h"
 
 /* Updates of a tile that follow each other more closely count as one. */
 #define STREAMER_TICK_US 10000
 
 #define STREAMER_MAX_SHADOW_PIXELS                                                                 \
-    (4096u * 4096u) /* 64 MiB; also what fits in one D-Bus message                                 \
+    (4096u * 4096u) /* of one screen: 64 MiB; also what fits in one D-Bus message                  \
                      */
+#define STREAMER_MAX_WALL_PIXELS VDP_MAX_PIXELS /* of several beside each other */
 
 struct streamer_shadow;
 
@@ -31,6 +33,7 @@ struct streamer_picture {
     uint8_t *pixels; /* owned; stride is width * 4 */
     uint16_t width, height;
     uint8_t *ticks; /* owned; per tile: how many updates touched it before this was taken */
+    struct vdp_layout layout; /* which part is which monitor; surface is 0 */
 };
 
 struct streamer_cursor {
@@ -71,7 +74,26 @@ struct streamer_part {
  */
 bool streamer_shadow_write_all(struct streamer_shadow *shadow, const struct streamer_part *parts,
                                size_t count);
-void streamer_shadow_blank(struct streamer_shadow *shadow);
+void streamer_shadow_blank(struct streamer_shadow *shadow, struct vdp_rect rect); /* inside */
+
+struct streamer_move {
+    struct vdp_rect from; /* inside the surface as it was */
+    uint16_t x, y;        /* where it goes, inside the new one */
+};
+struct streamer_arrangement {
+    uint32_t width, height;
+    struct vdp_layout layout;
+    struct streamer_move moves[VDP_MAX_MONITORS];
+    size_t move_count;
+    const struct streamer_part *fresh; /* or NULL; inside the new surface */
+};
+/*
+ * A surface of several parts: those that move keep their pixels, fresh has its own, the rest is
+ * black, all of it is damaged. Nobody sees one without the other. False when the size is zero or
+ * beyond a limit or memory is short.
+ */
+bool streamer_shadow_arrange(struct streamer_shadow *shadow,
+                             const struct streamer_arrangement *arrangement);
 /* rgba is copied. Sizes from 1 to VDP_MAX_CURSOR, hot spot inside; else false. */
 bool streamer_shadow_set_cursor(struct streamer_shadow *shadow, uint32_t width, uint32_t height,
                                 uint32_t hot_x, uint32_t hot_y, const uint8_t *rgba);

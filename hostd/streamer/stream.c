@@ -208,6 +208,9 @@ take_hello(const struct vdp_hello *hello, void *user_data)
     ours.version_max = VDP_VERSION_MAX;
     vd_random(&ours.nonce, sizeof(ours.nonce));
     ours.capabilities = VDP_CAP_TILES_ZSTD;
+    ours.monitors = stream->events->most_monitors != NULL
+                        ? stream->events->most_monitors(stream->user_data)
+                        : 1;
     vdp_put_hello(&out, &ours);
     send_buffer(stream, &out, VDP_CHANNEL_CONTROL);
     enter_state(stream, STREAMER_LIVE, STREAMER_PING_MS);
@@ -275,6 +278,7 @@ FORWARD(motion, vdp_motion)
 FORWARD(locks, vdp_locks)
 FORWARD(text, vdp_text)
 FORWARD(set_size, vdp_set_size)
+FORWARD(monitors, vdp_monitors)
 FORWARD(have, vdp_have)
 
 static void
@@ -319,6 +323,7 @@ static const struct streamer_inbound_events inbound_events = {
     .locks = take_locks,
     .text = take_text,
     .set_size = take_set_size,
+    .monitors = take_monitors,
     .ack = take_ack,
     .refresh = take_refresh,
     .have = take_have,

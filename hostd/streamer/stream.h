@@ -53,6 +53,10 @@ struct streamer_stream_events {
     void (*text)(struct streamer_stream *stream, const struct vdp_text *text, void *user_data);
     void (*set_size)(struct streamer_stream *stream, const struct vdp_set_size *size,
                      void *user_data);
+    void (*monitors)(struct streamer_stream *stream, const struct vdp_monitors *monitors,
+                     void *user_data);
+    /* How many the desktop can have, for HELLO; asked before `live`. NULL: one. */
+    uint8_t (*most_monitors)(void *user_data);
     int (*ack)(struct streamer_stream *stream, const struct vdp_ack *ack, void *user_data);
     void (*refresh)(struct streamer_stream *stream, void *user_data);
     void (*have)(struct streamer_stream *stream, const struct vdp_have *have, void *user_data);

@@ -5,15 +5,11 @@
 
 #include "hostd/streamer/lastscreen.h"
 #include "hostd/streamer/motion.h"
+#include "hostd/streamer/wish.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
-#define MAX_LEAVING      8u     /* streams that flush their GOAWAY; more are dropped at once */
-#define SIZE_INTERVAL_US 200000 /* between two wishes for a size */
-#define MIN_WIDTH        320
-#define MIN_HEIGHT       200
-#define MAX_WIDTH        4096
-#define MAX_HEIGHT       4096
+#define MAX_LEAVING      8u /* streams that flush their GOAWAY; more are dropped at once */
 #define RESTART_RETRY_MS 500
 #define TYPED_MESSAGE    32u  /* bytes that a text counts for beyond its own */
 #define TYPED_BYTES_S    8192 /* of text to the guest; a burst may be as large */
@@ -27,15 +23,14 @@ struct streamer {
     struct streamer_stream *candidate; /* dialling or waiting, or NULL */
     GPtrArray *leaving;                /* of struct streamer_stream, closing */
     GSource *timer;                    /* for the wish below */
-    uint16_t wish_width, wish_height;  /* 0: none */
-    int64_t wished_us;                 /* when the last one was passed on */
-    uint32_t typed_room;               /* bytes of text that may go on now */
-    bool typed_much;                   /* and what came last was too much */
-    int64_t typed_us;                  /* when that was computed */
-    struct streamer_motion motion;     /* for a machine that its capture cannot tell */
-    GSource *told;                     /* ready when changed() is due */
-    bool keeps_picture;                /* of the screen when its client leaves */
-    bool owes_picture;                 /* the client has left */
+    struct streamer_wish wish;
+    uint32_t typed_room;           /* bytes of text that may go on now */
+    bool typed_much;               /* and what came last was too much */
+    int64_t typed_us;              /* when that was computed */
+    struct streamer_motion motion; /* for a machine that its capture cannot tell */
+    GSource *told;                 /* ready when changed() is due */
+    bool keeps_picture;            /* of the screen when its client leaves */
+    bool owes_picture;             /* the client has left */
     char *text;
     uint16_t width, height; /* as told last */
 };
@@ -139,9 +134,21 @@ capture_was_lost(const char *text, void *user_data)
     streamer_set_capture(streamer, NULL);
 }
 
+static bool send_point(struct streamer *streamer);
+
+static bool
+capture_points(uint16_t x, uint16_t y, void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    streamer_motion_point(&streamer->motion, x, y);
+    return send_point(streamer);
+}
+
 static const struct capture_events capture_events = {
     .changed = capture_changed,
     .lost = capture_was_lost,
+    .point = capture_points,
 };
 
 const struct capture_events *
@@ -206,7 +213,7 @@ leave_active(struct streamer *streamer)
     streamer->active = NULL;
     streamer_motion_drop(&streamer->motion);
     streamer->owes_picture = true; /* given with the news, which follow whenever this is called */
-    streamer->wish_width = 0;
+    streamer_wish_drop(&streamer->wish);
 }
 
 /* The stream stays until its GOAWAY has left; it is none of the two any more. */
@@ -314,6 +321,20 @@ stream_button(struct streamer_stream *stream, const struct vdp_button *button, v
     }
 }
 
+/* False when there is one and nobody to be told. */
+static bool
+send_point(struct streamer *streamer)
+{
+    uint16_t x, y;
+
+    if (!streamer_motion_take_point(&streamer->motion, &x, &y) ||
+        streamer->events->pointed(x, y, streamer->user_data)) {
+        return true;
+    }
+    (void)streamer_motion_done(&streamer->motion);
+    return false;
+}
+
 /* One at a time: the machine's monitor is shared with what keeps the machine. */
 static void
 pass_motion(struct streamer *streamer)
@@ -322,14 +343,21 @@ pass_motion(struct streamer *streamer)
 
     if (streamer_motion_take(&streamer->motion, &dx, &dy) &&
         !streamer->events->moved(dx, dy, streamer->user_data)) {
-        streamer_motion_done(&streamer->motion);
+        (void)streamer_motion_done(&streamer->motion);
     }
 }
 
 void
 streamer_moved(struct streamer *streamer)
 {
-    streamer_motion_done(&streamer->motion);
+    bool pointed = streamer_motion_done(&streamer->motion);
+
+    if (pointed && streamer->capture != NULL) {
+        capture_pointed(streamer->capture);
+    }
+    if (!send_point(streamer) && streamer->capture != NULL) {
+        capture_pointed(streamer->capture);
+    }
     pass_motion(streamer);
 }
 
@@ -373,20 +401,21 @@ stream_release_all(struct streamer_stream *stream, void *user_data)
 static void
 follow_wish(struct streamer *streamer)
 {
-    int64_t now_us = vd_monotonic_us();
-    int64_t due_us = streamer->wished_us + SIZE_INTERVAL_US;
+    int64_t due_us;
 
     /* Without a machine the wish waits for the next one. */
-    if (streamer->wish_width == 0 || streamer->capture == NULL) {
+    if (streamer->capture == NULL) {
         return;
     }
-    if (now_us < due_us) {
+    if (streamer_wish_take(&streamer->wish, vd_monotonic_us(), &due_us)) {
+        if (streamer->wish.count > 1) {
+            streamer->events->placed(streamer->wish.areas, streamer->wish.count,
+                                     streamer->user_data);
+        }
+        capture_set_monitors(streamer->capture, streamer->wish.areas, streamer->wish.count);
+    } else if (due_us > 0) {
         g_source_set_ready_time(streamer->timer, due_us);
-        return;
     }
-    capture_set_size(streamer->capture, streamer->wish_width, streamer->wish_height);
-    streamer->wish_width = 0;
-    streamer->wished_us = now_us;
 }
 
 static gboolean
@@ -436,15 +465,38 @@ stream_text(struct streamer_stream *stream, const struct vdp_text *text, void *u
 }
 
 static void
+wish_for(struct streamer *streamer, const struct vdp_monitors *monitors)
+{
+    streamer_wish_for(&streamer->wish, monitors);
+    follow_wish(streamer);
+}
+
+static void
 stream_set_size(struct streamer_stream *stream, const struct vdp_set_size *size, void *user_data)
 {
     struct streamer *streamer = user_data;
 
     if (stream == streamer->active) {
-        streamer->wish_width = (uint16_t)CLAMP(size->width, MIN_WIDTH, MAX_WIDTH);
-        streamer->wish_height = (uint16_t)CLAMP(size->height, MIN_HEIGHT, MAX_HEIGHT);
-        follow_wish(streamer);
+        wish_for(streamer,
+                 &(struct vdp_monitors){1, {{0, 0, size->width, size->height, size->scale}}});
     }
+}
+
+static void
+stream_monitors(struct streamer_stream *stream, const struct vdp_monitors *monitors,
+                void *user_data)
+{
+    struct streamer *streamer = user_data;
+
+    if (stream == streamer->active) {
+        wish_for(streamer, monitors);
+    }
+}
+
+static uint8_t
+most_monitors(void *user_data)
+{
+    return (uint8_t)((struct streamer *)user_data)->wish.most;
 }
 
 static int
@@ -507,6 +559,8 @@ static const struct streamer_stream_events stream_events = {
     .locks = stream_locks,
     .text = stream_text,
     .set_size = stream_set_size,
+    .monitors = stream_monitors,
+    .most_monitors = most_monitors,
     .ack = stream_ack,
     .refresh = stream_refresh,
     .have = stream_have,
@@ -532,6 +586,7 @@ streamer_new(const struct streamer_events *events, void *user_data)
     streamer->user_data = user_data;
     streamer->leaving = g_ptr_array_new();
     streamer->text = g_strdup("");
+    streamer_wish_limit(&streamer->wish, 1);
     streamer->timer = new_source(run_timer, streamer);
     streamer->told = new_source(run_told, streamer);
     return streamer;
@@ -607,6 +662,13 @@ void
 streamer_keep_picture(struct streamer *streamer, bool keep)
 {
     streamer->keeps_picture = keep;
+}
+
+void
+streamer_allow_monitors(struct streamer *streamer, unsigned most)
+{
+    streamer_wish_limit(&streamer->wish, most);
+    follow_wish(streamer);
 }
 
 bool

@@ -39,6 +39,10 @@ struct streamer_events {
      * there to be told. None follows until streamer_moved().
      */
     bool (*moved)(int dx, int dy, void *user_data);
+    /* The same for a place of the pointer on both axes, 0 to 32767. */
+    bool (*pointed)(uint16_t x, uint16_t y, void *user_data);
+    /* Several monitors were asked of the machine: the guest is to be told where they are wanted. */
+    void (*placed)(const struct vdp_area *areas, unsigned count, void *user_data);
     /* The last screen, after its client left; see streamer_keep_picture(). message is owned. */
     void (*left)(json_t *message, void *user_data);
 };
@@ -60,10 +64,12 @@ void streamer_hangup(struct streamer *streamer, const char *stream, enum vdp_goa
 /* Something to read for whoever looks at the stream with this id. */
 void streamer_notice(struct streamer *streamer, const char *stream,
                      const struct vdp_notice *notice);
-/* The machine has the motion that moved() was told, or never will. */
+/* The machine has what moved() or pointed() was told, or never will. */
 void streamer_moved(struct streamer *streamer);
 /* Whether a picture is made of the screen when its client leaves. Not before this was said. */
 void streamer_keep_picture(struct streamer *streamer, bool keep);
+/* How many monitors a client can have; one before this was said. Who has more loses them. */
+void streamer_allow_monitors(struct streamer *streamer, unsigned most);
 /* Tells every client to come back; true when nobody was there to be told. */
 bool streamer_say_restart(struct streamer *streamer);
 

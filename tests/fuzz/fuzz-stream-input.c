@@ -65,6 +65,7 @@ TAKE(motion, vdp_motion)
 TAKE(locks, vdp_locks)
 TAKE(text, vdp_text)
 TAKE(set_size, vdp_set_size)
+TAKE(monitors, vdp_monitors)
 
 static void
 take_have(const struct vdp_have *have, void *user_data)
@@ -102,6 +103,7 @@ static const struct streamer_inbound_events events = {
     .locks = take_locks,
     .text = take_text,
     .set_size = take_set_size,
+    .monitors = take_monitors,
     .ack = take_ack,
     .refresh = take_bare,
     .have = take_have,

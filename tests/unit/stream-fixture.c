@@ -14,7 +14,8 @@ peer_send(struct peer *peer, struct vdp_buffer *out)
 void
 peer_hello(struct peer *peer)
 {
-    struct vdp_hello hello = {1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_FRAGMENTS};
+    struct vdp_hello hello = {1, 1, 42, VDP_CAP_TILES_ZSTD | VDP_CAP_FRAGMENTS,
+                              peer->fixture->monitors};
     struct vdp_buffer out = {0};
 
     vdp_put_hello(&out, &hello);
@@ -81,6 +82,7 @@ take_record(struct peer *peer, const struct vdp_record *record)
         g_assert_cmpint(vdp_get_hello(record, &hello), ==, 0);
         g_assert_true(peer->got_token);
         peer->got_hello = true;
+        peer->most = hello.monitors;
         break;
     case VDP_GOAWAY:
         g_assert_cmpint(vdp_get_goaway(record, &goaway), ==, 0);
@@ -91,7 +93,12 @@ take_record(struct peer *peer, const struct vdp_record *record)
         g_assert_true(peer->got_hello);
         peer->width = surface.width;
         peer->height = surface.height;
+        peer->layout = (struct vdp_layout){0};
         g_assert_cmpint(vdp_decoder_resize(peer->decoder, surface.width, surface.height), ==, 0);
+        break;
+    case VDP_LAYOUT:
+        g_assert_cmpint(vdp_get_layout(record, &peer->layout), ==, 0);
+        peer->layouts++;
         break;
     case VDP_FRAME:
         take_frame(peer, record);
@@ -229,6 +236,30 @@ machine_set_size(void *state, uint16_t width, uint16_t height)
     g_string_append_printf(fixture->input, "size %u %u ", width, height);
 }
 
+static void
+machine_set_monitors(void *state, const struct vdp_area *areas, unsigned count)
+{
+    struct fixture *fixture = state;
+    unsigned i;
+
+    if (count == 1) {
+        machine_set_size(state, areas[0].width, areas[0].height);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        g_string_append_printf(fixture->input, "%ux%u+%u+%u ", areas[i].width, areas[i].height,
+                               areas[i].x, areas[i].y);
+    }
+}
+
+static void
+machine_pointed(void *state)
+{
+    struct fixture *fixture = state;
+
+    g_string_append(fixture->input, "pointed ");
+}
+
 static const struct capture_backend machine = {
     .name = "test",
     .free = machine_free,
@@ -236,7 +267,8 @@ static const struct capture_backend machine = {
     .pointer = machine_pointer,
     .button = machine_button,
     .wheel = machine_wheel,
-    .set_size = machine_set_size,
+    .set_monitors = machine_set_monitors,
+    .pointed = machine_pointed,
 };
 
 static void
@@ -262,6 +294,26 @@ note_motion(int dx, int dy, void *user_data)
     return !fixture->no_mouse;
 }
 
+static bool
+note_point(uint16_t x, uint16_t y, void *user_data)
+{
+    struct fixture *fixture = user_data;
+
+    g_string_append_printf(fixture->input, "point %u %u ", x, y);
+    return !fixture->no_mouse;
+}
+
+static void
+note_places(const struct vdp_area *areas, unsigned count, void *user_data)
+{
+    struct fixture *fixture = user_data;
+    unsigned i;
+
+    for (i = 0; i < count; i++) {
+        g_string_append_printf(fixture->input, "place %u,%u ", areas[i].x, areas[i].y);
+    }
+}
+
 static void
 keep_left(json_t *message, void *user_data)
 {
@@ -272,7 +324,7 @@ keep_left(json_t *message, void *user_data)
 }
 
 static const struct streamer_events streamer_events = {ignore_change, ignore_text, note_motion,
-                                                       keep_left};
+                                                       note_point,    note_places, keep_left};
 
 void
 fixture_use_machine(struct fixture *fixture)

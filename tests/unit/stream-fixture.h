@@ -32,6 +32,9 @@ struct peer {
     bool got_hello;
     bool closed;
     uint16_t width, height;
+    uint8_t most;             /* monitors, as the host's HELLO says */
+    struct vdp_layout layout; /* the last one since the last SURFACE */
+    unsigned layouts;
     unsigned frames, keys;
     unsigned shapes, uses;
     uint32_t cursor_id;
@@ -50,6 +53,7 @@ struct fixture {
     struct capture *capture; /* owned by the streamer */
     GPtrArray *peers;        /* of struct peer */
     bool mute, no_ack;       /* for the next peer */
+    uint8_t monitors;        /* that it says it can show; 0: it says nothing */
     GString *input;          /* what reached the machine */
     bool no_mouse;           /* nobody is there to be told a motion */
     json_t *left;            /* the last screen after a client left, or NULL */

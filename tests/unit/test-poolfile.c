@@ -67,6 +67,7 @@ test_whole_file(void)
                                            "Clone=disk\n"
                                            "[Display]\n"
                                            "LastScreen=yes\n"
+                                           "Monitors=2\n"
                                            "[Placement]\n"
                                            "Overcommit=16\n"
                                            "[Spares]\n"
@@ -93,6 +94,7 @@ test_whole_file(void)
     g_assert_cmpuint(pool->clone, ==, BROKER_CLONE_DISK);
     g_assert_false(broker_pool_forks(pool));
     g_assert_true(pool->last_screen);
+    g_assert_cmpuint(pool->monitors, ==, 2);
     g_assert_cmpuint(pool->overcommit, ==, 16);
     g_assert_cmpuint(pool->spares_running, ==, 6);
     g_assert_cmpuint(pool->restrain_count, ==, 5);
@@ -133,11 +135,24 @@ test_defaults(void)
     g_assert_cmpuint(pool->revision, ==, 0);
     g_assert_false(pool->accel_any);
     g_assert_false(pool->last_screen);
+    g_assert_cmpuint(pool->monitors, ==, BROKER_MONITORS);
     g_assert_cmpuint(pool->display, ==, BROKER_DISPLAY_AUTO);
     g_assert_true(broker_pool_forks(pool));
     g_assert_cmpuint(pool->overcommit, ==, BROKER_OVERCOMMIT_CPU);
     g_assert_cmpint(pool->disconnected_ms, ==, 7200000);
     broker_pool_free(pool);
+}
+
+static void
+test_monitors_are_one_to_four(void)
+{
+    static const char *const none[] = {
+        "lab.pool:6: Monitors=0: a whole number from 1 to 4 is wanted", NULL};
+    static const char *const five[] = {
+        "lab.pool:6: Monitors=5: a whole number from 1 to 4 is wanted", NULL};
+
+    expect_errors(MINIMAL "[Display]\nMonitors=0\n", none);
+    expect_errors(MINIMAL "[Display]\nMonitors=5\n", five);
 }
 
 static void
@@ -497,6 +512,7 @@ main(int argc, char **argv)
     g_test_add_func("/poolfile/whole-file-is-read", test_whole_file);
     g_test_add_func("/poolfile/defaults-without-optional-keys", test_defaults);
     g_test_add_func("/poolfile/what-clocks-do", test_expiry);
+    g_test_add_func("/poolfile/monitors-are-one-to-four", test_monitors_are_one_to_four);
     g_test_add_func("/poolfile/last-screen-is-no-or-yes", test_last_screen_is_no_or_yes);
     g_test_add_func("/poolfile/empty-value-resets-a-list", test_empty_resets_a_list);
     g_test_add_func("/poolfile/five-mistakes-give-five-lines", test_many_mistakes_at_once);
