@@ -232,12 +232,13 @@ class System:
         for session in self.ctl('session', 'list')['sessions']:
             self.ctl('session', 'end', session['id'])
 
-    def screendump(self, desktop):
-        """QEMU's own picture of a desktop, by the monitor that is kept for rescue."""
+    def screendump(self, desktop, head=None):
+        """QEMU's own picture of a desktop, or of one of its heads, by the monitor that is kept for rescue."""
         target = tempfile.mkdtemp(dir=self.folder)
         os.chmod(target, 0o777)
         path = f'{target}/screen.ppm'
-        answer = self.monitor(desktop, {'execute': 'screendump', 'arguments': {'filename': path}})
+        of_head = {} if head is None else {'device': 'gpu', 'head': head}
+        answer = self.monitor(desktop, {'execute': 'screendump', 'arguments': {'filename': path, **of_head}})
         if 'return' not in answer:
             raise AssertionError(f'screendump: {answer}')
         picture = read_ppm(path)
