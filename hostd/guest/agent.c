@@ -29,7 +29,7 @@
 #include "hostd/guest/session.h"
 #include "hostd/guest/signin.h"
 
-#define MARK_DIR "/run/vedette"
+#define MARK_DIR SESSION_FOLDER
 #define MARK     MARK_DIR "/session-ready"
 #define FAILURE  MARK_DIR "/sign-in-failed" /* what the program below says when it cannot */
 #define SIGN_IN  "/usr/lib/vedette/sign-in"
@@ -176,6 +176,7 @@ on_message(void *data, const char *type, const char *line, size_t size)
     struct guest_port **port = data;
     char text[GUEST_PORT_TEXT_MAX];
     char answer[GUEST_PORT_LINE_MAX];
+    struct places places;
 
     if (strcmp(type, "text") == 0 &&
         (!guest_port_parse_text(line, size, text) || !session_type(text))) {
@@ -185,6 +186,10 @@ on_message(void *data, const char *type, const char *line, size_t size)
     } else if (strcmp(type, "identity") == 0) {
         identity_take(line, size, answer);
         guest_port_say(*port, answer);
+    } else if (strcmp(type, "monitors") == 0) {
+        if (!places_parse(line, size, &places) || !session_place(&places)) {
+            fprintf(stderr, "vedette-agent: cannot say where monitors are wanted\n");
+        }
     } else if (strcmp(type, "account") == 0) {
         sign_in(*port, line, size);
     } else if (strcmp(type, "script") == 0 || strcmp(type, "run") == 0) {

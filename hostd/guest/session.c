@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostd/guest/outputs.h"
 #include "hostd/guest/uevent.h"
 
-#define OUTPUT_MAX    64
 #define TYPE_DELAY_MS "100" /* between characters: docs/DECISIONS.md */
 
 extern char **environ;
@@ -47,14 +48,15 @@ run(char *const argv[], int out)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-/* Finds the first connected output: "NAME connected ...". */
+/* The card's outputs, in its order: their number, or a negative errno. */
 static int
-find_output(char name[OUTPUT_MAX])
+list_outputs(struct output outputs[PLACES_MAX])
 {
     char command[] = "xrandr", query[] = "--query";
     char *argv[] = {command, query, NULL};
     char line[512];
     FILE *file = tmpfile(); /* not a pipe: the command may write more than a pipe holds */
+    int count = 0;
     int rc;
 
     if (file == NULL) {
@@ -62,34 +64,72 @@ find_output(char name[OUTPUT_MAX])
     }
     rc = run(argv, fileno(file));
     rewind(file);
-    while (rc == 0 && fgets(line, sizeof(line), file) != NULL) {
-        size_t length = strcspn(line, " ");
-
-        if (strncmp(line + length, " connected", 10) == 0 && length < OUTPUT_MAX) {
-            memcpy(name, line, length);
-            name[length] = '\0';
-            fclose(file);
-            return 0;
-        }
+    while (rc == 0 && count < PLACES_MAX && fgets(line, sizeof(line), file) != NULL) {
+        count += outputs_parse(line, &outputs[count]) ? 1 : 0;
     }
     fclose(file);
-    return rc == 0 ? -ENODEV : rc;
+    return rc == 0 && count == 0 ? -ENODEV : rc < 0 ? rc : count;
+}
+
+static void
+read_places(struct places *places)
+{
+    FILE *file = fopen(SESSION_FOLDER "/" SESSION_PLACES, "re");
+    char line[128] = "";
+
+    places->count = 0;
+    if (file == NULL) {
+        return;
+    }
+    if (fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        (void)places_read(line, places);
+    }
+    fclose(file);
 }
 
 static void
 apply_preferred(void)
 {
-    char command[] = "xrandr", output[] = "--output", preferred[] = "--preferred";
-    char name[OUTPUT_MAX];
-    char *argv[] = {command, output, name, preferred, NULL};
-    int rc = find_output(name);
+    struct output outputs[PLACES_MAX];
+    struct places places;
+    struct outputs_command command;
+    int rc = list_outputs(outputs);
 
-    if (rc == 0) {
-        rc = run(argv, -1);
+    if (rc > 0) {
+        read_places(&places);
+        rc = outputs_command(outputs, rc, &places, &command) ? run(command.argv, -1) : -ENODEV;
     }
     if (rc != 0) {
         fprintf(stderr, "vedette-agent: cannot follow the display: %s\n", strerror(-rc));
     }
+}
+
+/*
+ * The folder belongs to the session's group as well, so nothing that lies there under either name
+ * is followed or written to.
+ */
+bool
+session_place(const struct places *places)
+{
+    static const char fresh[] = SESSION_FOLDER "/." SESSION_PLACES;
+    char line[128] = "";
+    size_t used = 0;
+    bool written;
+    int fd;
+
+    for (int i = 0; i < places->count; i++) {
+        used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%d,%d", i > 0 ? " " : "",
+                                 places->x[i], places->y[i]);
+    }
+    (void)unlink(fresh);
+    fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd == -1) {
+        return false;
+    }
+    written = write(fd, line, used) == (ssize_t)used;
+    close(fd);
+    return written && rename(fresh, SESSION_FOLDER "/" SESSION_PLACES) == 0;
 }
 
 bool
@@ -177,11 +217,44 @@ start_writing(void)
     }
 }
 
+/* A descriptor that can be read when a file of the folder was replaced, or -1. */
+static int
+watch_places(void)
+{
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    if (fd != -1 && inotify_add_watch(fd, SESSION_FOLDER, IN_MOVED_TO) == -1) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* True when one of the files was the places. */
+static bool
+places_changed(int fd)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    bool changed = false;
+    ssize_t size;
+
+    while ((size = read(fd, events, sizeof(events))) > 0) {
+        for (char *at = events; at < events + size;) {
+            const struct inotify_event *event = (const struct inotify_event *)(const void *)at;
+
+            changed = changed || (event->len > 0 && strcmp(event->name, SESSION_PLACES) == 0);
+            at += sizeof(*event) + event->len;
+        }
+    }
+    return changed;
+}
+
 int
 session_run(void)
 {
     int uevents = uevent_open();
     int writing = uevents < 0 ? 0 : start_writing();
+    int watch = watch_places();
 
     if (uevents < 0) {
         return uevents;
@@ -191,9 +264,14 @@ session_run(void)
     }
     apply_preferred();
     for (;;) {
-        struct pollfd p = {.fd = uevents, .events = POLLIN};
+        struct pollfd fds[2] = {{.fd = uevents, .events = POLLIN}, {.fd = watch, .events = POLLIN}};
+        bool changed;
 
-        if (poll(&p, 1, -1) > 0 && (uevent_take(uevents) & UEVENT_DISPLAY) != 0) {
+        if (poll(fds, 2, -1) <= 0) {
+            continue;
+        }
+        changed = (uevent_take(uevents) & UEVENT_DISPLAY) != 0;
+        if ((watch != -1 && places_changed(watch)) || changed) {
             apply_preferred();
         }
     }

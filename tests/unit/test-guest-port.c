@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's reader of messages: what type a line has, and that nonsense has none. */
+#include "hostd/guest/outputs.h"
 #include "hostd/guest/places.h"
 #include "hostd/guest/port.h"
 #include "hostd/guest/run.h"
@@ -152,6 +153,65 @@ test_places(void)
     }
 }
 
+/* The lines of one `xrandr --query`, and what it is told with these places. */
+static void
+expect_command(const char *const *lines, const char *at, const char *wanted)
+{
+    struct output outputs[PLACES_MAX];
+    struct places places = {0};
+    struct outputs_command command;
+    int count = 0;
+    char *text;
+
+    for (; *lines != NULL; lines++) {
+        count += outputs_parse(*lines, &outputs[count]) ? 1 : 0;
+    }
+    if (at != NULL) {
+        g_assert_true(places_read(at, &places));
+    }
+    g_assert_cmpint(outputs_command(outputs, count, &places, &command), ==, wanted != NULL);
+    if (wanted != NULL) {
+        text = g_strjoinv(" ", command.argv);
+        g_assert_cmpstr(text, ==, wanted);
+        g_free(text);
+    }
+}
+
+static void
+test_outputs(void)
+{
+    static const char *const one[] = {
+        "Screen 0: minimum 320 x 200, current 1280 x 800, maximum 8192 x 8192\n",
+        "Virtual-1 connected primary 1280x800+0+0 (normal left inverted) 0mm x 0mm\n",
+        "   1280x800      74.99*+\n", "Virtual-2 disconnected (normal left inverted)\n", NULL};
+    static const char *const two[] = {"Virtual-1 connected 1280x800+0+0 (normal) 0mm x 0mm\n",
+                                      "   1280x800      74.99*+\n",
+                                      "Virtual-2 connected (normal)\n",
+                                      "Virtual-3 disconnected 640x480+5+6 (normal)\n",
+                                      "Virtual-4 disconnected (normal)\n",
+                                      NULL};
+    static const char *const none[] = {"Screen 0: x\n", "Virtual-1 disconnected (normal)\n", NULL};
+    struct output output;
+    char *name = g_strnfill(OUTPUTS_NAME_MAX, 'n');
+    char *line = g_strconcat(name, " connected", NULL);
+
+    expect_command(one, NULL, "xrandr --output Virtual-1 --preferred --pos 0x0");
+    expect_command(one, "9,9 7,7", "xrandr --output Virtual-1 --preferred --pos 0x0");
+    expect_command(two, NULL,
+                   "xrandr --output Virtual-1 --preferred --pos 0x0 --primary --output Virtual-2 "
+                   "--preferred --right-of Virtual-1 --output Virtual-3 --off");
+    expect_command(two, "800,0 0,20",
+                   "xrandr --output Virtual-1 --preferred --pos 800x0 --primary --output Virtual-2 "
+                   "--preferred --pos 0x20 --output Virtual-3 --off");
+    expect_command(none, NULL, NULL);
+    g_assert_false(outputs_parse(line, &output));
+    g_assert_true(outputs_parse(line + 1, &output));
+    g_assert_false(outputs_parse(" connected", &output));
+    g_assert_false(outputs_parse("", &output));
+    g_free(line);
+    g_free(name);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -162,6 +222,7 @@ main(int argc, char **argv)
     g_test_add_func("/port/nonsense-has-no-type", test_nonsense);
     g_test_add_func("/port/takes-text-out", test_text);
     g_test_add_func("/guest-port/places", test_places);
+    g_test_add_func("/guest-port/outputs", test_outputs);
     g_test_add_func("/guest-port/scripts-only-where-asked-for", test_scripts_only_where_asked_for);
     return g_test_run();
 }
