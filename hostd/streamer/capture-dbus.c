@@ -85,6 +85,7 @@ struct input_call {
 };
 
 static void send_pointer(struct dbus *dbus);
+static void take_turns(struct dbus *dbus);
 
 static void
 input_done(GObject *source, GAsyncResult *async, gpointer data)
@@ -103,6 +104,7 @@ input_done(GObject *source, GAsyncResult *async, gpointer data)
         if (dbus->pointer_waits && dbus->calls < MAX_POINTER_CALLS) {
             send_pointer(dbus);
         }
+        take_turns(dbus);
         if (dbus->overflowed && dbus->calls == 0) {
             /* A release may be among what was dropped. */
             dbus->overflowed = false;
@@ -127,6 +129,12 @@ has_room(struct dbus *dbus)
     return false;
 }
 
+static bool
+has_to_wait(const struct dbus *dbus)
+{
+    return dbus->pointing || !g_queue_is_empty(dbus->waiting);
+}
+
 /* Takes ownership of parameters. */
 static void
 wait_for_turn(struct dbus *dbus, const struct waiting *waiting)
@@ -136,26 +144,31 @@ wait_for_turn(struct dbus *dbus, const struct waiting *waiting)
 
 /* Consumes a floating parameters. */
 static void
-call_input(struct dbus *dbus, const char *interface, const char *method, GVariant *parameters,
-           uint32_t serial)
+send_call(struct dbus *dbus, const char *interface, const char *method, GVariant *parameters,
+          uint32_t serial)
 {
-    struct input_call *call;
+    struct input_call *call = g_new0(struct input_call, 1);
 
-    if (dbus->bus == NULL || !has_room(dbus)) {
-        g_variant_unref(g_variant_ref_sink(parameters));
-        return;
-    }
-    if (dbus->pointing) {
-        wait_for_turn(dbus, &(struct waiting){interface, method, g_variant_ref_sink(parameters), 0,
-                                              0, serial});
-        return;
-    }
-    call = g_new0(struct input_call, 1);
     call->dbus = ref_dbus(dbus);
     call->serial = serial;
     dbus->calls++;
     g_dbus_connection_call(dbus->bus, NULL, CONSOLE_PATH, interface, method, parameters, NULL,
                            G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, input_done, call);
+}
+
+/* Consumes a floating parameters. */
+static void
+call_input(struct dbus *dbus, const char *interface, const char *method, GVariant *parameters,
+           uint32_t serial)
+{
+    if (dbus->bus == NULL || !has_room(dbus)) {
+        g_variant_unref(g_variant_ref_sink(parameters));
+    } else if (has_to_wait(dbus)) {
+        wait_for_turn(dbus, &(struct waiting){interface, method, g_variant_ref_sink(parameters), 0,
+                                              0, serial});
+    } else {
+        send_call(dbus, interface, method, parameters, serial);
+    }
 }
 
 static void
@@ -181,7 +194,8 @@ dbus_key(void *state, uint32_t serial, uint16_t code, bool down)
 /*
  * SetAbsPosition is told pixels of one head and makes of them the tablet's axis, which spans all
  * heads: too few steps for the wall. So with several heads positions go by the owner's road, one at
- * a time, and what comes behind one waits for it.
+ * a time. QEMU reads that road and this one as it likes: what comes behind a position waits for it,
+ * and a position for all calls before it.
  */
 static void
 point(struct dbus *dbus, uint32_t serial, uint16_t x, uint16_t y)
@@ -198,8 +212,8 @@ point(struct dbus *dbus, uint32_t serial, uint16_t x, uint16_t y)
     dbus->pointing = false;
     /* Nobody is there who could: near is better than nowhere. */
     if (streamer_wall_size(dbus->wall, 0, &head_width, &head_height)) {
-        call_input(dbus, MOUSE_INTERFACE, "SetAbsPosition",
-                   g_variant_new("(uu)", x * head_width / width, y * head_height / height), serial);
+        send_call(dbus, MOUSE_INTERFACE, "SetAbsPosition",
+                  g_variant_new("(uu)", x * head_width / width, y * head_height / height), serial);
     }
 }
 
@@ -210,12 +224,31 @@ point_in_turn(struct dbus *dbus, uint32_t serial, uint16_t x, uint16_t y)
     struct waiting *last = g_queue_peek_tail(dbus->waiting);
 
     dbus->pointer_waits = false;
-    if (!dbus->pointing) {
-        point(dbus, serial, x, y);
-    } else if (last != NULL && last->interface == NULL) {
+    if (last != NULL && last->interface == NULL) {
         *last = (struct waiting){NULL, NULL, NULL, x, y, serial};
-    } else if (has_room(dbus)) {
+    } else if (dbus->bus != NULL && has_room(dbus)) {
         wait_for_turn(dbus, &(struct waiting){NULL, NULL, NULL, x, y, serial});
+        take_turns(dbus);
+    }
+}
+
+static void
+take_turns(struct dbus *dbus)
+{
+    struct waiting *next;
+
+    while (!dbus->pointing && (next = g_queue_peek_head(dbus->waiting)) != NULL) {
+        if (next->interface == NULL && dbus->calls > 0) {
+            return; /* the last answer comes back here */
+        }
+        (void)g_queue_pop_head(dbus->waiting);
+        if (next->interface == NULL) {
+            point(dbus, next->serial, next->x, next->y);
+        } else {
+            send_call(dbus, next->interface, next->method, next->parameters, next->serial);
+            g_variant_unref(next->parameters);
+        }
+        g_free(next);
     }
 }
 
@@ -223,21 +256,11 @@ static void
 dbus_pointed(void *state)
 {
     struct dbus *dbus = state;
-    struct waiting *next;
 
-    if (!dbus->pointing) {
-        return;
-    }
-    dbus->pointing = false;
-    capture_delivered(dbus->capture, dbus->pointer_serial);
-    while (!dbus->pointing && (next = g_queue_pop_head(dbus->waiting)) != NULL) {
-        if (next->interface == NULL) {
-            point(dbus, next->serial, next->x, next->y);
-        } else {
-            call_input(dbus, next->interface, next->method, next->parameters, next->serial);
-            g_variant_unref(next->parameters);
-        }
-        g_free(next);
+    if (dbus->pointing) {
+        dbus->pointing = false;
+        capture_delivered(dbus->capture, dbus->pointer_serial);
+        take_turns(dbus);
     }
 }
 
@@ -246,7 +269,7 @@ dbus_pointer(void *state, uint32_t serial, uint16_t x, uint16_t y)
 {
     struct dbus *dbus = state;
 
-    if (dbus->pointing || streamer_wall_lit(dbus->wall) > 1) {
+    if (has_to_wait(dbus) || streamer_wall_lit(dbus->wall) > 1) {
         point_in_turn(dbus, serial, x, y);
         return;
     }

@@ -101,6 +101,14 @@ key_was_released(void *data)
     return strstr(((struct fixture *)data)->calls->str, "Keyboard.Release") != NULL;
 }
 
+static bool
+second_was_pointed(void *data)
+{
+    const char *first = strstr(((struct fixture *)data)->calls->str, "point(");
+
+    return first != NULL && strstr(first + 1, "point(") != NULL;
+}
+
 static void
 test_input_waits_for_the_position_before_it(struct fixture *fixture, const void *data)
 {
@@ -120,11 +128,14 @@ test_input_waits_for_the_position_before_it(struct fixture *fixture, const void 
     g_assert_cmpuint(capture_input_serial(fixture->capture), ==, 0);
     capture_pointed(fixture->capture);
     g_assert_cmpuint(capture_input_serial(fixture->capture), ==, 1);
+    capture_pointed(fixture->capture); /* the next one waits until the machine has the button */
+    fixture_wait(second_was_pointed, fixture);
+    g_assert_cmpuint(capture_input_serial(fixture->capture), ==, 2);
     capture_pointed(fixture->capture);
     capture_pointed(fixture->capture); /* nothing is under way */
     fixture_wait(key_was_pressed, fixture);
     wanted =
-        g_strdup_printf("point(%u, %u) point(%u, %u) Mouse.Press(0,) Mouse.Release(0,) "
+        g_strdup_printf("point(%u, %u) Mouse.Press(0,) point(%u, %u) Mouse.Release(0,) "
                         "Keyboard.Press(30,) ",
                         dbus_axis(70, 96), dbus_axis(10, 48), dbus_axis(95, 96), dbus_axis(47, 48));
     g_assert_cmpstr(fixture->calls->str, ==, wanted);
