@@ -4,36 +4,12 @@
 #include <string.h>
 
 #include "hostd/streamer/lastscreen.h"
-#include "hostd/streamer/motion.h"
-#include "hostd/streamer/wish.h"
+#include "hostd/streamer/streamer-private.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 
 #define MAX_LEAVING      8u /* streams that flush their GOAWAY; more are dropped at once */
 #define RESTART_RETRY_MS 500
-#define TYPED_MESSAGE    32u  /* bytes that a text counts for beyond its own */
-#define TYPED_BYTES_S    8192 /* of text to the guest; a burst may be as large */
-
-struct streamer {
-    const struct streamer_events *events;
-    void *user_data;
-    struct capture *capture;
-    struct streamer_pump *pump;
-    struct streamer_stream *active;    /* live, or NULL */
-    struct streamer_stream *candidate; /* dialling or waiting, or NULL */
-    GPtrArray *leaving;                /* of struct streamer_stream, closing */
-    GSource *timer;                    /* for the wish below */
-    struct streamer_wish wish;
-    uint32_t typed_room;           /* bytes of text that may go on now */
-    bool typed_much;               /* and what came last was too much */
-    int64_t typed_us;              /* when that was computed */
-    struct streamer_motion motion; /* for a machine that its capture cannot tell */
-    GSource *told;                 /* ready when changed() is due */
-    bool keeps_picture;            /* of the screen when its client leaves */
-    bool owes_picture;             /* the client has left */
-    char *text;
-    uint16_t width, height; /* as told last */
-};
 
 static const struct streamer_stream_events stream_events;
 
@@ -104,8 +80,6 @@ set_text(struct streamer *streamer, const char *text)
     streamer->text = g_strdup(text);
 }
 
-static void follow_wish(struct streamer *streamer);
-
 /* Capture. */
 
 static void
@@ -134,21 +108,10 @@ capture_was_lost(const char *text, void *user_data)
     streamer_set_capture(streamer, NULL);
 }
 
-static bool send_point(struct streamer *streamer);
-
-static bool
-capture_points(uint16_t x, uint16_t y, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    streamer_motion_point(&streamer->motion, x, y);
-    return send_point(streamer);
-}
-
 static const struct capture_events capture_events = {
     .changed = capture_changed,
     .lost = capture_was_lost,
-    .point = capture_points,
+    .point = streamer_input_point,
 };
 
 const struct capture_events *
@@ -168,7 +131,7 @@ streamer_set_capture(struct streamer *streamer, struct capture *capture)
     if (capture != NULL) {
         streamer_pump_set_capture(streamer->pump, capture);
         capture_changed(streamer);
-        follow_wish(streamer);
+        streamer_input_follow(streamer);
     }
     tell(streamer);
 }
@@ -280,223 +243,14 @@ stream_closed(struct streamer_stream *stream, const char *text, void *user_data)
     tell(streamer);
 }
 
-/* Input. Only the active stream's counts, and only while there is a machine. */
-
-static bool
-may_input(const struct streamer *streamer, const struct streamer_stream *stream)
-{
-    return stream == streamer->active && streamer->capture != NULL;
-}
-
-static void
-stream_key(struct streamer_stream *stream, const struct vdp_key *key, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (may_input(streamer, stream)) {
-        capture_key(streamer->capture, key->serial, key->code, key->down != 0);
-        streamer_pump_input(streamer->pump);
-    }
-}
-
-static void
-stream_pointer(struct streamer_stream *stream, const struct vdp_pointer *pointer, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (may_input(streamer, stream)) {
-        capture_pointer(streamer->capture, pointer->serial, pointer->x, pointer->y);
-        streamer_pump_touched(streamer->pump);
-    }
-}
-
-static void
-stream_button(struct streamer_stream *stream, const struct vdp_button *button, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (may_input(streamer, stream)) {
-        capture_button(streamer->capture, button->serial, button->button, button->down != 0);
-        streamer_pump_input(streamer->pump);
-    }
-}
-
-/* False when there is one and nobody to be told. */
-static bool
-send_point(struct streamer *streamer)
-{
-    uint16_t x, y;
-
-    if (!streamer_motion_take_point(&streamer->motion, &x, &y) ||
-        streamer->events->pointed(x, y, streamer->user_data)) {
-        return true;
-    }
-    (void)streamer_motion_done(&streamer->motion);
-    return false;
-}
-
-/* One at a time: the machine's monitor is shared with what keeps the machine. */
-static void
-pass_motion(struct streamer *streamer)
-{
-    int dx, dy;
-
-    if (streamer_motion_take(&streamer->motion, &dx, &dy) &&
-        !streamer->events->moved(dx, dy, streamer->user_data)) {
-        (void)streamer_motion_done(&streamer->motion);
-    }
-}
-
-void
-streamer_moved(struct streamer *streamer)
-{
-    bool pointed = streamer_motion_done(&streamer->motion);
-
-    if (pointed && streamer->capture != NULL) {
-        capture_pointed(streamer->capture);
-    }
-    if (!send_point(streamer) && streamer->capture != NULL) {
-        capture_pointed(streamer->capture);
-    }
-    pass_motion(streamer);
-}
-
-static void
-stream_motion(struct streamer_stream *stream, const struct vdp_motion *motion, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (!may_input(streamer, stream)) {
-        return;
-    }
-    streamer_pump_touched(streamer->pump);
-    if (!capture_motion(streamer->capture, motion->serial, motion->dx, motion->dy)) {
-        streamer_motion_add(&streamer->motion, motion->dx, motion->dy);
-        pass_motion(streamer);
-    }
-}
-
-static void
-stream_wheel(struct streamer_stream *stream, const struct vdp_wheel *wheel, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (may_input(streamer, stream)) {
-        capture_wheel(streamer->capture, wheel->serial, wheel->dx, wheel->dy);
-        streamer_pump_input(streamer->pump);
-    }
-}
-
-static void
-stream_release_all(struct streamer_stream *stream, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (may_input(streamer, stream)) {
-        capture_release_all(streamer->capture);
-    }
-}
-
-/* Passes the wish on, now or when the interval is over; the last wish wins. */
-static void
-follow_wish(struct streamer *streamer)
-{
-    int64_t due_us;
-
-    /* Without a machine the wish waits for the next one. */
-    if (streamer->capture == NULL) {
-        return;
-    }
-    if (streamer_wish_take(&streamer->wish, vd_monotonic_us(), &due_us)) {
-        if (streamer->wish.count > 1) {
-            streamer->events->placed(streamer->wish.areas, streamer->wish.count,
-                                     streamer->user_data);
-        }
-        capture_set_monitors(streamer->capture, streamer->wish.areas, streamer->wish.count);
-    } else if (due_us > 0) {
-        g_source_set_ready_time(streamer->timer, due_us);
-    }
-}
-
 static gboolean
 run_timer(gpointer data)
 {
     struct streamer *streamer = data;
 
     g_source_set_ready_time(streamer->timer, -1);
-    follow_wish(streamer);
+    streamer_input_follow(streamer);
     return G_SOURCE_CONTINUE;
-}
-
-static void
-stream_locks(struct streamer_stream *stream, const struct vdp_locks *locks, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (may_input(streamer, stream)) {
-        capture_locks(streamer->capture, locks->serial, locks->locks);
-    }
-}
-
-/* Text goes to the agent inside the guest, not to its keyboard: no key says 한. */
-static void
-stream_text(struct streamer_stream *stream, const struct vdp_text *text, void *user_data)
-{
-    struct streamer *streamer = user_data;
-    int64_t now_us = vd_monotonic_us();
-    int64_t filled = (now_us - streamer->typed_us) * TYPED_BYTES_S / G_USEC_PER_SEC;
-    uint32_t cost = (uint32_t)text->size + TYPED_MESSAGE;
-
-    if (!may_input(streamer, stream)) {
-        return;
-    }
-    streamer->typed_us = now_us;
-    streamer->typed_room = (uint32_t)MIN(streamer->typed_room + filled, TYPED_BYTES_S);
-    if (cost > streamer->typed_room) {
-        if (!streamer->typed_much) {
-            vd_warning("streamer", "more text than anybody types, dropping what is too much");
-        }
-        streamer->typed_much = true;
-        return;
-    }
-    streamer->typed_much = false;
-    streamer->typed_room -= cost;
-    streamer->events->typed(text->text, text->size, streamer->user_data);
-}
-
-static void
-wish_for(struct streamer *streamer, const struct vdp_monitors *monitors)
-{
-    streamer_wish_for(&streamer->wish, monitors);
-    follow_wish(streamer);
-}
-
-static void
-stream_set_size(struct streamer_stream *stream, const struct vdp_set_size *size, void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (stream == streamer->active) {
-        wish_for(streamer,
-                 &(struct vdp_monitors){1, {{0, 0, size->width, size->height, size->scale}}});
-    }
-}
-
-static void
-stream_monitors(struct streamer_stream *stream, const struct vdp_monitors *monitors,
-                void *user_data)
-{
-    struct streamer *streamer = user_data;
-
-    if (stream == streamer->active) {
-        wish_for(streamer, monitors);
-    }
-}
-
-static uint8_t
-most_monitors(void *user_data)
-{
-    return (uint8_t)((struct streamer *)user_data)->wish.most;
 }
 
 static int
@@ -550,17 +304,17 @@ stream_drained(struct streamer_stream *stream, void *user_data)
 static const struct streamer_stream_events stream_events = {
     .changed = stream_changed,
     .live = stream_live,
-    .key = stream_key,
-    .pointer = stream_pointer,
-    .button = stream_button,
-    .wheel = stream_wheel,
-    .motion = stream_motion,
-    .release_all = stream_release_all,
-    .locks = stream_locks,
-    .text = stream_text,
-    .set_size = stream_set_size,
-    .monitors = stream_monitors,
-    .most_monitors = most_monitors,
+    .key = streamer_input_key,
+    .pointer = streamer_input_pointer,
+    .button = streamer_input_button,
+    .wheel = streamer_input_wheel,
+    .motion = streamer_input_motion,
+    .release_all = streamer_input_release_all,
+    .locks = streamer_input_locks,
+    .text = streamer_input_text,
+    .set_size = streamer_input_set_size,
+    .monitors = streamer_input_monitors,
+    .most_monitors = streamer_input_most_monitors,
     .ack = stream_ack,
     .refresh = stream_refresh,
     .have = stream_have,
@@ -668,7 +422,7 @@ void
 streamer_allow_monitors(struct streamer *streamer, unsigned most)
 {
     streamer_wish_limit(&streamer->wish, most);
-    follow_wish(streamer);
+    streamer_input_follow(streamer);
 }
 
 bool
