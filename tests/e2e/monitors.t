@@ -12,9 +12,9 @@ from picture import read_png
 from system import POOL, System, wait_for
 from tap import Tap
 
-USERS = 'user alice password alice-canary-1\nuser bob password bob-canary-2\nuser carol password carol-canary-3\n'
+USERS = 'user alice password alice-canary-1\nuser carol password carol-canary-3\n'
 POOLS = {
-    'desk': POOL.format(title='Desk', max=1, allow='Allow=alice bob', accel='any', spares=1),
+    'desk': POOL.format(title='Desk', max=1, allow='Allow=alice', accel='any', spares=1),
     'one': POOL.format(title='One', max=1, allow='Allow=carol', accel='any', spares=1) + '\n[Display]\nMonitors=1\n',
 }
 ONE = '800x600+0+0'
@@ -140,13 +140,54 @@ def refused(tap, alice):
 
 
 def streamer_dies(tap, system, alice, desktop):
-    for pid in system.pids('vedette-streamer'):
-        os.kill(pid, signal.SIGKILL)
+    killed = system.pids('vedette-streamer')
     before = system.screendump(desktop, 0)
-    wait_for(lambda: alice.ask('wait-live 30000').get('ok') and alice.ask(f'wait-monitors {TWO}', 70).get('ok'), 60, 'two monitors')
-    alice.do('key 30')
-    wait_for(lambda: system.screendump(desktop, 0).difference(before), 20, 'the guest to have the key')
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: [pid for pid in system.pids('vedette-streamer') if pid not in killed], 30, 'another streamer')
+
+    def has_key():
+        alice.ask('key 30')  # until there is a stream again it goes nowhere
+        return system.screendump(desktop, 0).difference(before)
+
+    wait_for(has_key, 40, 'the guest to have a key')
+    alice.do(f'wait-monitors {TWO}', 70)
     tap.equal(differences(system, alice, desktop, TWO), None, 'after kill -9 of the streamer both are back')
+
+
+def hostd_dies(tap, system, alice):
+    """Positions go through it; it comes back, and a position that was under way holds nothing up."""
+    left, top = places(TWO)[1][:2]
+    killed = system.pids('vedette-hostd')
+    for pid in killed:
+        alice.do(f'move {left + 400} {top + 400}')
+        os.kill(pid, signal.SIGKILL)
+    alice.do(f'move {left + 500} {top + 444}')
+    wait_for(lambda: [pid for pid in system.pids('vedette-hostd') if pid not in killed], 30, 'another hostd')
+
+    def meets():
+        alice.do(f'move {left + 123} {top + 456}')
+        return cross_is_at(look(system, alice, 2), 123, 456)
+
+    wait_for(meets, 40, 'the pointer after kill -9 of hostd')
+    tap.ok(True, 'after kill -9 of hostd the pointer is where it is put')
+
+
+def reload(tap, system, alice):
+    system.write_pool('desk', POOLS['desk'] + '\n[Display]\nMonitors=1\n')
+    system.ctl('reload')
+    alice.do('wait-monitors 1024x768+0+0', 70)
+    tap.ok(True, 'a reload with Monitors=1 takes the second one away')
+    system.write_pool('desk', POOLS['desk'])
+    system.ctl('reload')
+
+    def both():
+        alice.do(f'monitors {TWO}')
+        alice.do('wait-settled 100 20000')
+        return len(alice.do('monitors')['monitors']) == 2
+
+    wait_for(both, 40, 'two monitors')
+    tap.ok(True, 'and one without lets it be asked for again')
 
 
 def others(tap, system, alice, desktop):
@@ -165,10 +206,11 @@ def others(tap, system, alice, desktop):
     tap.equal(differences(system, alice, desktop, ONE), None, 'and one is left')
     alice.do(f'monitors {TWO}')
     alice.do(f'wait-monitors {TWO}', 70)
-    bob_sees_one(tap, system, alice, desktop)
+    another_device(tap, system, desktop)
+    alice.end()
 
 
-def bob_sees_one(tap, system, alice, desktop):
+def another_device(tap, system, desktop):
     """The same session from a device with one screen."""
     device = system.client('alice', 'desk', 'alice-canary-1', ['--size', '800x600'])
     device.do('wait-live 60000', 70)
@@ -181,7 +223,6 @@ def bob_sees_one(tap, system, alice, desktop):
     device.do('move 123 234')
     wait_for(lambda: cross_is_at(look(system, device, 1), 123, 234), 20, 'the pointer')
     device.end()
-    alice.end()
 
 
 def policy(tap, system):
@@ -208,6 +249,8 @@ def main():
         typed(tap, system, alice, desktop)
         refused(tap, alice)
         streamer_dies(tap, system, alice, desktop)
+        hostd_dies(tap, system, alice)
+        reload(tap, system, alice)
         others(tap, system, alice, desktop)
         system.wait_ready('one')
         policy(tap, system)
