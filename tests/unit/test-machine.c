@@ -246,6 +246,15 @@ check_motion(struct kvm_machine *machine)
         g_main_context_iteration(NULL, TRUE);
     }
     g_assert_cmpuint(moved, ==, 1);
+    /* A place takes the same road. */
+    g_assert_false(kvm_machine_point(machine, 0, 32767, on_moved, &moved));
+    while (moved == 1) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_assert_true(kvm_machine_point(machine, 0, 32767, on_moved, &moved));
+    while (moved == 2) {
+        g_main_context_iteration(NULL, TRUE);
+    }
 }
 
 static void
