@@ -4,7 +4,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TYPE } from './constants.js';
 import { keyCodes, keyOfCharacter } from './keys.js';
-import { Framer, InputWriter, Nonsense, ackRecord, haveRecord, helloRecord, readGoaway, readHello, sizeRecord, ticketRecord } from './records.js';
+import { Framer, InputWriter, Nonsense, ackRecord, haveRecord, helloRecord, monitorsRecord, readGoaway, readHello, readLayout, sizeRecord,
+  ticketRecord } from './records.js';
 
 let number = 0;
 let failed = 0;
@@ -45,6 +46,15 @@ function read(...chunks) {
     return error instanceof Nonsense ? `nonsense: ${error.message}` : `error: ${error.stack}`;
   }
   return found.join(' ');
+}
+
+function refuses(parse, body) {
+  try {
+    parse(body);
+    return false;
+  } catch (error) {
+    return error instanceof Nonsense;
+  }
 }
 
 const ping = raw(TYPE.PING, 0, 0, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
@@ -91,7 +101,7 @@ for (let round = 0; round < 20000 && !strange; round++) {
   }
   const text = read(noise.subarray(0, random() % noise.length), noise);
   strange = text.startsWith('error') ? text : '';
-  for (const parse of [readHello, readGoaway]) {
+  for (const parse of [readHello, readGoaway, readLayout]) {
     try {
       parse(noise.slice(0, random() % 40));
     } catch (error) {
@@ -117,6 +127,29 @@ report(hello.length === 45, 'our own HELLO can be read');
 const again = helloRecord([1, 2], true);
 readHello(again.subarray(8).slice());
 report(Buffer.from(again.subarray(45)).toString('hex') === '0400020001020c000000', 'also the one with films and HAVE');
+const counted = helloRecord([], false, 4).subarray(8).slice();
+report(readHello(counted).monitors === 4 && readHello(hello.subarray(8).slice()).monitors === 0, 'and one that counts monitors, or says nothing of them');
+counted[counted.length - 1] = 9;
+report(readHello(counted).monitors === 4, 'more than four are four');
+counted[counted.length - 1] = 0;
+report(refuses(readHello, counted), 'none are nonsense');
+report(hex(monitorsRecord([{ x: 0, y: 0, width: 1024, height: 768, scale: 120 }, { x: 1024, y: 100, width: 800, height: 600, scale: 240 }])) ===
+  '290001001500000002' + '00000000000400037800' + '0004640020035802f000', 'MONITORS is written as the table says');
+const layout = (...areas) => {
+  const view = new DataView(new ArrayBuffer(3 + areas.length * 8));
+  view.setUint16(0, 7, true);
+  view.setUint8(2, areas.length);
+  areas.flat().forEach((value, i) => view.setUint16(3 + i * 2, value, true));
+  return new Uint8Array(view.buffer);
+};
+const two = readLayout(layout([0, 0, 0, 0], [0, 0, 800, 600], [800, 0, 640, 480]));
+report(two.surface === 7 && two.areas[0] === null && two.areas[2].x === 800 && two.areas[2].height === 480, 'LAYOUT is read, a dark monitor too');
+const wrong = { short: layout([0, 0, 8, 8]).slice(0, -1), long: new Uint8Array([...layout([0, 0, 8, 8]), 0]), empty: layout(), cut: Uint8Array.of(7, 0),
+  five: layout(...[0, 1, 2, 3, 4].map((i) => [i * 8, 0, 8, 8])), overlapping: layout([0, 0, 8, 8], [7, 7, 8, 8]), 'dark at its end': layout([0, 0, 8, 8], [0, 0, 0, 0]),
+  flat: layout([0, 0, 8, 0]), 'too wide': layout([16000, 0, 400, 8]) };
+for (const [text, body] of Object.entries(wrong)) {
+  report(refuses(readLayout, body), `a LAYOUT that is ${text} is refused`);
+}
 const have = haveRecord({ width: 130, height: 64, digests: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) });
 report(Buffer.from(have.subarray(8)).toString('hex') === '820040000102030405060708090a0b0c', 'HAVE is size and digests');
 const writer = new InputWriter();

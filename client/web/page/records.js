@@ -138,8 +138,8 @@ export function ticketRecord(ticket) {
   });
 }
 
-// codecs: of films, by their numbers; have: HAVE follows at once.
-export function helloRecord(codecs = [], have = false) {
+// codecs: of films, by their numbers; have: HAVE follows at once; monitors: how many can be shown, if more than one.
+export function helloRecord(codecs = [], have = false, monitors = 1) {
   const random = crypto.getRandomValues(new Uint8Array(9));
   // TLVs: tiles in zstd (windowLog 23), present times, fragments, JPEG, and one that nobody knows.
   const tlvs = [[1, 23], [8], [11], [3], [0x0a0a | ((random[8] & 7) << 12)]];
@@ -148,6 +148,9 @@ export function helloRecord(codecs = [], have = false) {
   }
   if (have) {
     tlvs.push([12]);
+  }
+  if (monitors > 1) {
+    tlvs.push([13, monitors]);
   }
   const size = tlvs.reduce((sum, tlv) => sum + 3 + tlv.length, 16);
   return record(k.TYPE.HELLO, size, (view, at) => {
@@ -175,7 +178,9 @@ export function haveRecord({ width, height, digests }) {
   });
 }
 
+// {monitors}: how many the desktop can have; 0 when the host does not know of that.
 export function readHello(body) {
+  let monitors = 0;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   if (body.length < 16 || view.getUint32(0, true) !== k.MAGIC) {
     throw new Nonsense('no hello');
@@ -194,11 +199,43 @@ export function readHello(body) {
     if (size > body.length - at - 4) {
       throw new Nonsense('hello is cut off');
     }
-    if ((id & 0x8000) !== 0 && ![1, 3, 4, 8, 11, 12].includes(id & 0x7fff)) {
+    if ((id & 0x8000) !== 0 && ![1, 3, 4, 8, 11, 12, 13].includes(id & 0x7fff)) {
       throw new Nonsense('hello asks for what we do not know');
+    }
+    if ((id & 0x7fff) === 13) {
+      if (size > 1 || (size === 1 && body[at + 4] === 0)) {
+        throw new Nonsense('hello counts no monitors');
+      }
+      monitors = size === 0 ? 1 : Math.min(body[at + 4], k.MAX_MONITORS);
     }
     at += 4 + size;
   }
+  return { monitors };
+}
+
+// {surface, areas}: an area {x, y, width, height} for each monitor, null for one that is dark.
+export function readLayout(body) {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const count = body.length >= 3 ? view.getUint8(2) : 0;
+  if (count === 0 || count > k.MAX_MONITORS || body.length !== 3 + count * 8) {
+    throw new Nonsense('a layout of another length');
+  }
+  const areas = [];
+  for (let at = 3; at < body.length; at += 8) {
+    const [x, y, width, height] = [0, 2, 4, 6].map((field) => view.getUint16(at + field, true));
+    const dark = x + y + width + height === 0;
+    if (!dark && (width === 0 || height === 0 || x + width > k.MAX_SIDE || y + height > k.MAX_SIDE)) {
+      throw new Nonsense('a monitor out of range');
+    }
+    areas.push(dark ? null : { x, y, width, height });
+  }
+  const lit = areas.filter((area) => area);
+  const overlap = lit.some((a, i) => lit.slice(0, i).some((b) =>
+    a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height));
+  if (overlap || areas.at(-1) === null) {
+    throw new Nonsense('monitors that cannot be so');
+  }
+  return { surface: view.getUint16(0, true), areas };
 }
 
 export function readGoaway(body) {
@@ -234,6 +271,14 @@ export function sizeRecord({ width, height, scale }) {
     view.setUint16(at, width, true);
     view.setUint16(at + 2, height, true);
     view.setUint16(at + 4, scale, true);
+  });
+}
+
+export function monitorsRecord(monitors) {
+  return record(k.TYPE.MONITORS, 1 + monitors.length * 10, (view, at) => {
+    view.setUint8(at, monitors.length);
+    monitors.forEach(({ x, y, width, height, scale }, i) => [x, y, width, height, scale].forEach((value, field) =>
+      view.setUint16(at + 1 + i * 10 + field * 2, value, true)));
   });
 }
 
