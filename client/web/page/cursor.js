@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// cursor: the guest's pointer shapes as CSS cursors, so that the pointer never waits for the network.
+// cursor: the guest's pointer shapes as CSS cursors, so that the pointer never
+// waits for the network. All windows of a desktop show them.
 const MAX_SHAPES = 64;
 const MAX_CSS = 128; // browsers ignore larger ones
 
 export class Cursor {
   #shapes = new Map();
   #used = null;
+  #elements = new Map(); // with the CSS pixels that a surface pixel has in their window
 
-  constructor(element) {
-    this.element = element;
+  // Its windows show the shapes at that scale.
+  place(element, scale = 1) {
+    this.#elements.set(element, scale);
+    this.#apply(element, scale);
+  }
+
+  remove(element) {
+    this.#elements.delete(element);
   }
 
   shape({ id, width, height, hotX, hotY, pixels }) {
@@ -23,31 +31,35 @@ export class Cursor {
     if (this.#shapes.size > MAX_SHAPES) {
       this.#shapes.delete(this.#shapes.keys().next().value);
     }
-    this.apply();
+    this.#applyAll();
   }
 
   use({ id, visible }) {
     this.#used = { id, visible };
-    this.apply();
+    this.#applyAll();
   }
 
   reset() {
     this.#used = null;
-    this.element.style.cursor = '';
+    this.#elements.forEach((_, element) => {
+      element.style.cursor = '';
+    });
   }
 
-  // scale: CSS pixels a surface pixel has on the screen.
-  apply(scale = this.scale ?? 1) {
-    this.scale = scale;
+  #applyAll() {
+    this.#elements.forEach((scale, element) => this.#apply(element, scale));
+  }
+
+  #apply(element, scale) {
     if (!this.#used) {
       return;
     }
     const shape = this.#shapes.get(this.#used.id);
     if (!this.#used.visible || !shape || shape.empty) {
-      this.element.style.cursor = shape || !this.#used.visible ? 'none' : 'default';
+      element.style.cursor = shape || !this.#used.visible ? 'none' : 'default';
       return;
     }
-    this.element.style.cursor = this.#css(shape, scale);
+    element.style.cursor = this.#css(shape, scale);
   }
 
   #css(shape, scale) {

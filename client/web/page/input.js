@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// input: keyboard, pointer, wheel and touch of one picture. Keys are physical; nothing that is down
-// here stays down in the desktop when the page loses the keyboard.
+// input: keyboard, pointer, wheel and touch of a desktop's windows. Keys are physical; nothing that is down
+// here stays down in the desktop when its last window loses the keyboard.
 import { KEY, keyCodes, keyOfCharacter, locks } from './keys.js';
 import { PointerLock } from './pointerlock.js';
 
@@ -9,12 +9,20 @@ const TOUCH_SLACK = 8; // CSS pixels that a finger may wander and still tap
 const FAKE_CTRL_MS = 40; // Windows sends Ctrl and then AltGr for one key
 const NOTCH = 120;
 const STROKE_MS = 10; // between two key events of text: a guest's keyboard queue is short
+const SWITCH_MS = 150; // from one window of a desktop to another, until the second one has the keyboard
 const MAX_TEXT = 256; // UTF-16 units of a TEXT record: three bytes each at most
 const isWindows = /Windows/.test(navigator.userAgent);
 const isMac = /Mac/.test(navigator.platform);
+const modifiers = new Map([[29, 'Control'], [97, 'Control'], [42, 'Shift'], [54, 'Shift'], [56, 'Alt'], [100, 'Alt'],
+  [125, 'Meta'], [126, 'Meta']]); // by their key codes
 const buttons = [1, 2, 3, 4, 5]; // of MouseEvent.button: left, middle, right, back, forward
 
+const hasKeyboard = (element) => element.ownerDocument.hasFocus() && element.ownerDocument.activeElement === element;
+
 export class Input {
+  #places = new Map(); // by element
+  #leaving = 0;
+  #carried = false; // what is down came from another window
   #down = new Set();
   #buttons = new Set();
   #heldCtrl = 0;
@@ -26,25 +34,31 @@ export class Input {
   #strokes = []; // messages of chords and text that are being typed; it goes on when the page loses the keyboard
   #stroke = 0;
 
-  // place(event) → {x, y} in surface pixels; send(message); shortcut(event) true when the page took it;
-  // lockChanged() when the pointer was locked or let go
-  constructor(element, place, send, shortcut, lockChanged) {
-    this.element = element;
-    this.place = place;
+  // send(message)
+  constructor(send) {
     this.send = send;
-    this.shortcut = shortcut;
-    this.abort = new AbortController();
-    this.pointer = new PointerLock(element, send, lockChanged);
+  }
+
+  // Takes what comes to an element, of the desktop's page or of a further window of it.
+  // place(event) → {x, y} in surface pixels; shortcut(event) true when the page took it;
+  // lockChanged() when the pointer was locked or let go, for the one element that may lock it
+  add(element, place, shortcut, lockChanged = null) {
+    const abort = new AbortController();
     const listen = (target, kinds, handler) => {
       for (const kind of kinds.split(' ')) {
-        target.addEventListener(kind, handler, { signal: this.abort.signal, passive: false });
+        target.addEventListener(kind, handler, { signal: abort.signal, passive: false });
       }
     };
+    const page = element.ownerDocument;
+    this.#places.set(element, { place, shortcut, abort });
+    if (lockChanged) {
+      this.pointer = new PointerLock(element, this.send, lockChanged);
+    }
     listen(element, 'keydown', (event) => this.#keyDown(event));
     listen(element, 'keyup', (event) => this.#keyUp(event));
-    listen(element, 'blur', () => this.releaseAll());
-    listen(window, 'blur pagehide', () => this.releaseAll());
-    listen(document, 'visibilitychange', () => this.releaseAll());
+    listen(element, 'blur', () => this.#left());
+    listen(page.defaultView, 'blur pagehide', () => this.#left());
+    listen(page, 'visibilitychange', () => this.#left());
     listen(element, 'pointerdown', (event) => this.#pointerDown(event));
     listen(element, 'pointermove', (event) => this.#pointerMove(event));
     listen(element, 'pointerup pointercancel', (event) => this.#pointerUp(event));
@@ -52,17 +66,55 @@ export class Input {
     listen(element, 'contextmenu auxclick dragstart', (event) => event.preventDefault());
   }
 
+  remove(element) {
+    this.#places.get(element)?.abort.abort();
+    this.#places.delete(element);
+    this.#left();
+  }
+
   free() {
     clearTimeout(this.#stroke);
     this.releaseAll();
     this.pointer.free();
-    this.abort.abort();
+    this.#places.forEach(({ abort }) => abort.abort());
+  }
+
+  // A window lost the keyboard. Another one of the same desktop may have it in a moment: what modifies a click
+  // there stays down until then, and other keys end here, since their release may come to nobody.
+  #left() {
+    if (this.#places.size < 2) {
+      this.releaseAll();
+      return;
+    }
+    this.pointer.unlock();
+    clearTimeout(this.#heldCtrl);
+    this.#heldCtrl = 0;
+    this.#locks = null;
+    [...this.#down].filter((code) => !modifiers.has(code)).forEach((code) => this.#key(code, false));
+    this.#carried = true;
+    clearTimeout(this.#leaving);
+    this.#leaving = setTimeout(() => {
+      if (![...this.#places.keys()].some(hasKeyboard)) {
+        this.releaseAll();
+      }
+    }, SWITCH_MS);
+  }
+
+  // Modifiers that came along from another window may have been let go on the way.
+  #settle(event) {
+    if (this.#carried) {
+      this.#carried = false;
+      [...this.#down].filter((code) => modifiers.has(code) && !event.getModifierState(modifiers.get(code)) &&
+        !(code === KEY.RIGHTALT && event.getModifierState('AltGraph'))).forEach((code) => this.#key(code, false));
+    }
   }
 
   releaseAll() {
     this.pointer.unlock();
+    clearTimeout(this.#leaving);
     clearTimeout(this.#heldCtrl);
     clearTimeout(this.#longPress);
+    this.#carried = false;
     this.#heldCtrl = 0;
     this.#locks = null;
     if (this.#down.size > 0 || this.#buttons.size > 0) {
@@ -161,9 +213,10 @@ export class Input {
   }
 
   #keyDown(event) {
-    if (this.shortcut(event)) {
+    if (this.#places.get(event.currentTarget).shortcut(event)) {
       return;
     }
+    this.#settle(event);
     const code = keyCodes[event.code];
     event.preventDefault();
     event.stopPropagation();
@@ -221,7 +274,7 @@ export class Input {
       this.pointer.move(event);
       return;
     }
-    const { x, y } = this.place(event);
+    const { x, y } = this.#places.get(event.currentTarget).place(event);
     this.send({ kind: 'pointer', x, y });
   }
 
@@ -244,10 +297,12 @@ export class Input {
   }
 
   #pointerDown(event) {
+    const element = event.currentTarget;
     event.preventDefault();
-    this.element.focus({ preventScroll: true });
+    element.focus({ preventScroll: true });
+    this.#settle(event);
     try {
-      this.element.setPointerCapture(event.pointerId);
+      element.setPointerCapture(event.pointerId);
     } catch {
       // the pointer may be gone already
     }

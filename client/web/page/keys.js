@@ -31,7 +31,7 @@ export const keyCodes = {
 
 export const KEY = {
   ESC: 1, BACKSPACE: 14, TAB: 15, LEFTCTRL: 29, LEFTSHIFT: 42, LEFTALT: 56, F1: 59, F4: 62, F7: 65, F11: 87, SYSRQ: 99,
-  DELETE: 111, LEFTMETA: 125,
+  RIGHTALT: 100, DELETE: 111, LEFTMETA: 125,
 };
 
 // Combinations that the browser or its system keep for themselves.

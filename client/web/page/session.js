@@ -31,6 +31,19 @@ export function endText(end) {
   }[end] ?? '';
 }
 
+// What the card of a window says: {title, position, text, busy}; without a title there is a picture.
+export function cardOf({ state, end, text, position }) {
+  if (state === 'live') {
+    return {};
+  }
+  const ended = state === 'ended';
+  return {
+    title: ended ? endText(end) || stateText(state) : stateText(state), busy: !ended,
+    position: state === 'waiting' && position > 0 ? _('You are number %u in line.', position) : '',
+    text: end === 'taken-over' ? '' : text,
+  };
+}
+
 export class Session {
   state = 'connecting';
   end = '';
