@@ -21,7 +21,7 @@ else
 	"$web/make-catalogue.pl" "$top/po/ko.po" >"$made/ko.json"
 	"$web/make-theme.pl" css "$top/themes/default/theme.ini" >"$made/theme.css"
 	"$web/make-theme.pl" json "$top/themes/default/theme.ini" >"$made/theme.json"
-	set -- "/=$web/page/index.html" "/codec.wasm=$work/codec.wasm" \
+	set -- "/=$web/page/index.html" "/monitor.html=$web/page/monitor.html" "/codec.wasm=$work/codec.wasm" \
 		"/logo.svg=$top/themes/default/logo.svg" "/vedette.css=$web/page/vedette.css"
 	for file in "$web"/page/*.js; do
 		set -- "$@" "/${file##*/}=$file"

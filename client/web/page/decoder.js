@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// decoder: the native tile decoder as WebAssembly, painting into a canvas.
+// decoder: the native tile decoder as WebAssembly, painting into the canvases of a wall.
 import * as k from './constants.js';
 import { Films, decodable } from './film.js';
+import { Wall } from './wall.js';
 
 const TILE = 64;
 
 export class Decoder {
   #codec;
-  #canvas;
-  #context;
   #image = null;
+  #resized = false; // and not yet shown
   #scratch = null; // where JPEG becomes pixels
   #turn = 0; // counts frames and surfaces: what was decoded for another one is dropped
   #films = new Films();
+  wall = new Wall(); // who sees the picture
   codecs = []; // of films that this browser decodes
   filmFailed = false; // the last frame's did not decode: ask for a key frame
   width = 0;
@@ -28,12 +29,11 @@ export class Decoder {
 
   constructor(codec, canvas) {
     this.#codec = codec;
-    this.#canvas = canvas;
-    this.#context = canvas.getContext('2d', { alpha: false, desynchronized: false });
+    this.wall.add(0, canvas);
   }
 
-  // A new surface. The old picture stays where both overlap.
-  resize(width, height) {
+  // A new surface. The old picture stays where both overlap. later: its parts are not known yet, show() follows.
+  resize(width, height, later = false) {
     const error = this.#codec.vedette_resize(width, height);
     if (error !== 0) {
       throw new Error(`surface: ${error}`);
@@ -41,14 +41,20 @@ export class Decoder {
     this.#image = null;
     this.#turn += 1;
     this.#films.reset();
-    if (this.width !== width || this.height !== height) {
-      this.#canvas.width = width;
-      this.#canvas.height = height;
-      this.width = width;
-      this.height = height;
+    this.width = width;
+    this.height = height;
+    this.#resized = true;
+    if (!later) {
+      this.show();
     }
-    // What was decoded and not painted when the last stream ended is shown now: the next one may leave it out.
-    this.#context.putImageData(this.#picture(), 0, 0);
+  }
+
+  // Which part of the surface each window shows, in their order; null or none: nothing. Without parts the first
+  // one shows all of it. What was decoded and not painted when the last stream ended is shown now: the next
+  // one may leave it out.
+  show(areas = [{ x: 0, y: 0, width: this.width, height: this.height }]) {
+    this.wall.show(this.#picture(), areas, this.#resized);
+    this.#resized = false;
   }
 
   // What is shown, for HAVE: {width, height, digests}, or null before the first picture.
@@ -195,7 +201,7 @@ export class Decoder {
     const tiles = new Uint32Array(
       this.#codec.memory.buffer, this.#codec.vedette_dirty_tiles(), count).slice().sort();
     for (const { column, row, across, down } of pieces(tiles, Math.ceil(this.width / TILE))) {
-      this.#context.putImageData(image, 0, 0, column * TILE, row * TILE, across * TILE, down * TILE);
+      this.wall.put(image, column * TILE, row * TILE, across * TILE, down * TILE);
     }
     return count;
   }

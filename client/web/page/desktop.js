@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// desktop: the picture, its toolbar and the card that says why there is no picture.
+// desktop: the picture, its toolbar and the card that says why there is no picture; windows.js has its further
+// monitors.
+import { arrange } from './arrange.js';
 import { Cursor } from './cursor.js';
 import { h, icon, show } from './dom.js';
 import { _ } from './i18n.js';
@@ -7,6 +9,8 @@ import { Input } from './input.js';
 import { KEY, chords } from './keys.js';
 import { Pane, tool } from './pane.js';
 import { Session, cardOf, endText } from './session.js';
+import { after, cancel } from './timers.js';
+import { Windows } from './windows.js';
 
 const RESIZE_MS = 250;
 const SAY_MS = 8000;
@@ -16,6 +20,7 @@ const FIT_KEY = 'vedette.fit';
 const ICONS = {
   lock: 'M6 3l12 9-5 1-3 5zM14 15l4 5',
   more: 'M6 9l6 6 6-6',
+  monitor: 'M3 5h18v11H3zM9 20h6M12 16v4M12 8v5M9.5 10.5h5',
   figures: 'M4 20V10M10 20V4M16 20v-8M21 20H3',
 };
 
@@ -52,8 +57,8 @@ function noticeText({ about, seconds, text }) {
 }
 
 export class Desktop {
+  #areas = []; // of the wall, in the order of the windows
   #resize = 0;
-  #wanted = '';
   #last = { frames: 0, bytes: 0, mix: [0, 0, 0, 0], at: 0 };
 
   // events: back(text), expired()
@@ -68,8 +73,13 @@ export class Desktop {
         this.worker.postMessage({ kind: 'input', input });
       }
     });
+    this.windows = new Windows(title, this.input, this.cursor, {
+      post: (message, moved) => this.worker.postMessage(message, moved),
+      changed: () => this.#changed(), resized: () => this.#resized(),
+      place: (pane, event, held) => this.#place(pane, event, held), say: (text) => this.#say(text),
+    });
     this.#build();
-    this.pane.attach(this.input, (event) => this.#place(event), () => this.#pointerChanged());
+    this.pane.attach(this.input, (event, held) => this.#place(this.pane, event, held), () => this.#pointerChanged());
     this.cursor.place(this.pane.stage);
     this.session = new Session(pool, {
       changed: () => this.#changed(),
@@ -89,18 +99,24 @@ export class Desktop {
   #startWorker() {
     const handlers = {
       ready: () => {
-        this.#sendSize();
+        this.#sendMonitors();
         this.session.start();
       },
       failed: ({ text }) => {
         this.session.text = text;
         this.session.stop('unavailable');
       },
-      live: () => this.session.live(),
+      live: ({ monitors }) => {
+        this.windows.begin(monitors);
+        this.session.live();
+      },
       closed: (how) => this.session.closed(how),
-      surface: ({ width, height }) => {
-        this.pane.area = { x: 0, y: 0, width, height };
+      layout: ({ areas }) => {
+        this.#areas = areas;
+        this.pane.area = areas[0] ?? this.pane.area;
+        this.windows.layout(areas.slice(1));
         this.#layout();
+        this.#changed();
       },
       frame: ({ id, settled }) => {
         this.pane.canvas.dataset.frame = id;
@@ -115,7 +131,7 @@ export class Desktop {
     this.worker.onmessage = ({ data }) => handlers[data.kind](data);
     this.worker.onerror = () => handlers.failed({ text: _('This browser cannot show desktops.') });
     const canvas = this.pane.canvas.transferControlToOffscreen();
-    this.worker.postMessage({ kind: 'start', canvas }, [canvas]);
+    this.worker.postMessage({ kind: 'start', canvas, monitors: this.windows.most }, [canvas]);
   }
 
   #build() {
@@ -136,6 +152,7 @@ export class Desktop {
     const again = () => this.pane.focus();
     this.pointerTool = tool(_('Lock the pointer'), icon(ICONS.lock), () => this.#lockPointer(), 'false');
     this.pointerTool.hidden = !this.pane.stage.requestPointerLock; // as on a phone
+    this.monitorTool = tool(_('Add a monitor'), icon(ICONS.monitor), () => this.windows.add());
     this.chords = h('div', { class: 'chords', role: 'group', 'aria-label': _('More keys'), hidden: true },
       ...chords.map(([name, codes]) => h('button', {
         type: 'button', onclick: () => {
@@ -145,6 +162,7 @@ export class Desktop {
       }, name)));
     return this.pane.toolbar([
       this.pane.fullTool(),
+      this.monitorTool,
       tool(_('Original size'), '1:1', (button) => {
         this.fit = !toggle(button);
         keep(FIT_KEY, this.fit ? 'fit' : 'original');
@@ -194,16 +212,15 @@ export class Desktop {
 
   #resized() {
     this.#layout();
-    clearTimeout(this.#resize);
-    this.#resize = setTimeout(() => this.#sendSize(), RESIZE_MS);
+    cancel(this.#resize);
+    this.#resize = after(RESIZE_MS, () => this.#sendMonitors());
   }
 
-  #sendSize() {
-    const size = this.pane.size();
-    const text = JSON.stringify(size);
-    if (size && text !== this.#wanted) {
-      this.#wanted = text;
-      this.worker.postMessage({ kind: 'size', size });
+  // What all windows are as monitors; the desktop follows.
+  #sendMonitors() {
+    const sizes = this.windows.sizes(this.pane);
+    if (sizes) {
+      this.worker.postMessage({ kind: 'monitors', monitors: arrange(sizes) });
     }
   }
 
@@ -211,24 +228,35 @@ export class Desktop {
     this.cursor.place(this.pane.stage, this.pane.layout(this.fit));
   }
 
-  #place(event) {
-    const at = this.pane.point(event);
-    const { width, height } = this.pane.area ?? { width: 1, height: 1 };
-    return { x: Math.max(0, Math.min(width - 1, at.x)), y: Math.max(0, Math.min(height - 1, at.y)) };
+  // On the wall. A drag may go on, and end, in the part of another window.
+  #place(pane, event, held) {
+    const at = pane.point(event);
+    const own = pane.area ?? { x: 0, y: 0, width: 1, height: 1 };
+    const { x, y, width, height } = (held && this.#areas.find((area) => area &&
+      at.x >= area.x && at.x < area.x + area.width && at.y >= area.y && at.y < area.y + area.height)) || own;
+    return {
+      x: Math.max(x, Math.min(x + width - 1, at.x)),
+      y: Math.max(y, Math.min(y + height - 1, at.y)),
+    };
   }
 
   #changed() {
     const { state, end, fresh } = this.session;
     const live = state === 'live';
     const ended = state === 'ended';
+    const became = state !== this.pane.view.dataset.state;
     this.pane.view.dataset.end = end;
     this.pane.show(state, cardOf(this.session));
+    this.pane.view.classList.toggle('dark', live && this.#areas[0] === null);
     this.cardBack.textContent = ended ? _('Back') : _('Cancel');
     this.cardAgain.hidden = !ended || end === 'denied';
-    if (live) {
+    this.monitorTool.hidden = !this.windows.offered;
+    this.monitorTool.disabled = this.windows.full;
+    this.windows.show(this.session);
+    if (live && became) {
       this.#say(fresh ? _('Your earlier desktop is gone. This is a new one.') : '');
       this.pane.focus();
-    } else {
+    } else if (!live) {
       this.input.releaseAll();
       this.cursor.reset();
       if (ended) {
@@ -258,6 +286,7 @@ export class Desktop {
         ...parts.map((part) => Math.round(part * 100 / Math.max(1, all))));
     }
     this.#last = { frames, bytes, mix, at: now };
+    this.windows.look();
   }
 
   #disconnect() {
@@ -279,7 +308,8 @@ export class Desktop {
   }
 
   #leave(then) {
-    clearTimeout(this.#resize);
+    this.windows.free();
+    cancel(this.#resize);
     clearTimeout(this.noticeTimer);
     this.input.free();
     this.abort.abort();

@@ -3,6 +3,7 @@
 // here stays down in the desktop when its last window loses the keyboard.
 import { KEY, keyCodes, keyOfCharacter, locks } from './keys.js';
 import { PointerLock } from './pointerlock.js';
+import { after, cancel } from './timers.js';
 
 const LONG_PRESS_MS = 550;
 const TOUCH_SLACK = 8; // CSS pixels that a finger may wander and still tap
@@ -40,7 +41,8 @@ export class Input {
   }
 
   // Takes what comes to an element, of the desktop's page or of a further window of it.
-  // place(event) → {x, y} in surface pixels; shortcut(event) true when the page took it;
+  // place(event, held) → {x, y} in surface pixels, held: with a button that went down before;
+  // shortcut(event) true when the page took it;
   // lockChanged() when the pointer was locked or let go, for the one element that may lock it
   add(element, place, shortcut, lockChanged = null) {
     const abort = new AbortController();
@@ -73,7 +75,7 @@ export class Input {
   }
 
   free() {
-    clearTimeout(this.#stroke);
+    cancel(this.#stroke);
     this.releaseAll();
     this.pointer.free();
     this.#places.forEach(({ abort }) => abort.abort());
@@ -87,17 +89,17 @@ export class Input {
       return;
     }
     this.pointer.unlock();
-    clearTimeout(this.#heldCtrl);
+    cancel(this.#heldCtrl);
     this.#heldCtrl = 0;
     this.#locks = null;
     [...this.#down].filter((code) => !modifiers.has(code)).forEach((code) => this.#key(code, false));
     this.#carried = true;
-    clearTimeout(this.#leaving);
-    this.#leaving = setTimeout(() => {
+    cancel(this.#leaving);
+    this.#leaving = after(SWITCH_MS, () => {
       if (![...this.#places.keys()].some(hasKeyboard)) {
         this.releaseAll();
       }
-    }, SWITCH_MS);
+    });
   }
 
   // Modifiers that came along from another window may have been let go on the way.
@@ -111,9 +113,9 @@ export class Input {
 
   releaseAll() {
     this.pointer.unlock();
-    clearTimeout(this.#leaving);
-    clearTimeout(this.#heldCtrl);
-    clearTimeout(this.#longPress);
+    cancel(this.#leaving);
+    cancel(this.#heldCtrl);
+    cancel(this.#longPress);
     this.#carried = false;
     this.#heldCtrl = 0;
     this.#locks = null;
@@ -156,7 +158,7 @@ export class Input {
     this.#stroke = 0;
     if (next) {
       this.send(next);
-      this.#stroke = setTimeout(() => this.#nextStroke(), STROKE_MS);
+      this.#stroke = after(STROKE_MS, () => this.#nextStroke());
     }
   }
 
@@ -206,7 +208,7 @@ export class Input {
 
   #flushCtrl() {
     if (this.#heldCtrl !== 0) {
-      clearTimeout(this.#heldCtrl);
+      cancel(this.#heldCtrl);
       this.#heldCtrl = 0;
       this.#key(KEY.LEFTCTRL, true);
     }
@@ -225,13 +227,13 @@ export class Input {
     }
     this.#syncLocks(event);
     if (this.#heldCtrl !== 0 && event.code === 'AltRight') {
-      clearTimeout(this.#heldCtrl); // it was AltGr, and Ctrl was never pressed
+      cancel(this.#heldCtrl); // it was AltGr, and Ctrl was never pressed
       this.#heldCtrl = 0;
     } else {
       this.#flushCtrl();
     }
     if (isWindows && event.code === 'ControlLeft') {
-      this.#heldCtrl = setTimeout(() => this.#flushCtrl(), FAKE_CTRL_MS);
+      this.#heldCtrl = after(FAKE_CTRL_MS, () => this.#flushCtrl());
       return;
     }
     this.#key(code, true);
@@ -274,7 +276,7 @@ export class Input {
       this.pointer.move(event);
       return;
     }
-    const { x, y } = this.#places.get(event.currentTarget).place(event);
+    const { x, y } = this.#places.get(event.currentTarget).place(event, this.#buttons.size > 0);
     this.send({ kind: 'pointer', x, y });
   }
 
@@ -335,14 +337,14 @@ export class Input {
   // One finger: tap clicks, moving drags, holding still is the right button. Two fingers scroll.
   #touchDown(event) {
     this.#touches.set(event.pointerId, { x: event.clientX, y: event.clientY, event });
-    clearTimeout(this.#longPress);
+    cancel(this.#longPress);
     if (this.#touches.size === 1) {
       this.#point(event);
-      this.#longPress = setTimeout(() => {
+      this.#longPress = after(LONG_PRESS_MS, () => {
         this.#button(3, true);
         this.#button(3, false);
         this.#touches.clear();
-      }, LONG_PRESS_MS);
+      });
     }
   }
 
@@ -355,7 +357,7 @@ export class Input {
     const dy = event.clientY - touch.y;
     if (this.#touches.size === 1) {
       if (!this.#dragging && Math.hypot(dx, dy) > TOUCH_SLACK) {
-        clearTimeout(this.#longPress);
+        cancel(this.#longPress);
         this.#dragging = true;
         this.#button(1, true);
       }
@@ -363,7 +365,7 @@ export class Input {
         this.#point(event);
       }
     } else if (!this.#dragging) {
-      clearTimeout(this.#longPress);
+      cancel(this.#longPress);
       touch.scrolled = true;
       this.#scroll(-dx * 3, -dy * 3);
       touch.x = event.clientX;
@@ -373,7 +375,7 @@ export class Input {
 
   #touchUp(event) {
     const touch = this.#touches.get(event.pointerId);
-    clearTimeout(this.#longPress);
+    cancel(this.#longPress);
     this.#touches.delete(event.pointerId);
     if (!touch) {
       return;

@@ -2,6 +2,7 @@
 // session: from connect to live and back again by itself; the same states as the native client's.
 import { call } from './api.js';
 import { _ } from './i18n.js';
+import { after, cancel } from './timers.js';
 
 const GOAWAY = { ENDED: 1, TAKEN_OVER: 2 };
 const STEADY_MS = 3000;
@@ -79,15 +80,15 @@ export class Session {
     this.#wasLive = true;
     this.text = '';
     this.#become('live');
-    clearTimeout(this.#steady);
-    this.#steady = setTimeout(() => {
+    cancel(this.#steady);
+    this.#steady = after(STEADY_MS, () => {
       this.#failures = 0;
-    }, STEADY_MS);
+    });
   }
 
   // The stream ended: {cause, reason, retryMs, text} of the worker.
   closed(how) {
-    clearTimeout(this.#steady);
+    cancel(this.#steady);
     if (this.state === 'ended') {
       return;
     }
@@ -103,9 +104,9 @@ export class Session {
 
   stop(end) {
     this.#run++;
-    clearTimeout(this.#timer);
+    cancel(this.#timer);
     this.#timer = 0;
-    clearTimeout(this.#steady);
+    cancel(this.#steady);
     this.end = end;
     this.#become('ended');
   }
@@ -131,8 +132,8 @@ export class Session {
   }
 
   #later(ms) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), ms + Math.random() * ms / 4);
+    cancel(this.#timer);
+    this.#timer = after(ms + Math.random() * ms / 4, () => this.#ask());
   }
 
   // The browser has a network again: no reason to wait for the timer.
@@ -150,7 +151,7 @@ export class Session {
 
   async #ask() {
     const run = this.#run;
-    clearTimeout(this.#timer);
+    cancel(this.#timer);
     this.#timer = 0;
     const { status, body } = await call('/api/connect', { pool: this.pool }, CONNECT_MS);
     if (run !== this.#run || this.state === 'live') {

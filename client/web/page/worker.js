@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // worker: one desktop's stream and decoder, away from the page's thread. A frame goes from the
 // socket to the canvas within one task here; the page sends input and hears what happened.
+import { atMost } from './arrange.js';
 import * as k from './constants.js';
 import { Decoder, isKey } from './decoder.js';
 import * as r from './records.js';
@@ -13,11 +14,13 @@ const HELLO_MS = 20000;
 const CONNECT_MS = 5000;
 const DECODE_MS = 5000; // of the browser for one frame's JPEG and films
 const MAX_WAITING = 64 * 1024 * 1024; // bytes that come meanwhile
+const LAYOUT_MS = 3000; // a desktop takes its time to follow
 const FRAME_HEAD = 15;
 
 let decoder = null;
 let stream = null;
-let wanted = null;
+let wanted = null; // the monitors of all windows, in their order
+let canShow = 1; // monitors
 const totals = { frames: 0, bytes: 0, hostMs: 0, decodeMs: 0, presentMs: 0, rttMs: 0, wrong: 0 };
 
 class Stream {
@@ -33,6 +36,11 @@ class Stream {
   #opened = false;
   #decoding = null; // since when records wait for a frame's JPEG or film
   #waiting = 0; // bytes that came while some waited
+  #monitors = 0; // that the desktop can have; 0: no LAYOUT will come
+  #surfaceId = 0;
+  #told = null; // its monitors' parts as the host said; null: not yet
+  #areas = null; // of the windows that there are
+  #settle = 0; // timer: what was asked for may change nothing, and then no LAYOUT comes
   live = false;
 
   constructor(url, ticket) {
@@ -60,6 +68,7 @@ class Stream {
   // Drops the socket without waiting for the other end, who may be gone.
   end(how) {
     clearInterval(this.#tick);
+    clearTimeout(this.#settle);
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();
     if (stream === this) {
@@ -74,7 +83,7 @@ class Stream {
     this.send(r.ticketRecord(this.#ticket));
     this.#ticket = '';
     const have = decoder.have();
-    this.send(r.helloRecord(decoder.codecs, have !== null));
+    this.send(r.helloRecord(decoder.codecs, have !== null, canShow));
     if (have) {
       this.send(r.haveRecord(have));
     }
@@ -187,7 +196,10 @@ class Stream {
         postMessage({ kind: 'notice', ...r.readNotice(body) });
         break;
       case k.TYPE.SURFACE:
-        this.#surface(view.getUint16(2, true), view.getUint16(4, true));
+        this.#surface(view.getUint16(0, true), view.getUint16(2, true), view.getUint16(4, true));
+        break;
+      case k.TYPE.LAYOUT:
+        this.#layout(r.readLayout(body));
         break;
       case k.TYPE.FRAME:
         return this.#frame(view, body);
@@ -206,12 +218,21 @@ class Stream {
     if (this.live) {
       throw new r.Nonsense('a second hello');
     }
-    r.readHello(body);
+    this.#monitors = r.readHello(body).monitors;
     this.live = true;
-    if (wanted) {
-      this.send(r.sizeRecord(wanted));
+    this.wish();
+    postMessage({ kind: 'live', monitors: this.#monitors });
+  }
+
+  // Asks for the monitors that are wanted, as many as the desktop can have.
+  wish() {
+    if (!this.live || wanted === null) {
+      return;
     }
-    postMessage({ kind: 'live' });
+    clearTimeout(this.#settle);
+    this.#settle = setTimeout(() => this.settle(), LAYOUT_MS);
+    const monitors = atMost(wanted, this.#monitors);
+    this.send(monitors.length > 1 ? r.monitorsRecord(monitors) : r.sizeRecord(monitors[0]));
   }
 
   #pong(stamp) {
@@ -221,12 +242,51 @@ class Stream {
     }
   }
 
-  #surface(width, height) {
+  #surface(id, width, height) {
     if (width === 0 || height === 0 || width > k.MAX_SIDE || height > k.MAX_SIDE) {
       throw new r.Nonsense('surface out of range');
     }
-    decoder.resize(width, height);
-    postMessage({ kind: 'surface', width, height });
+    this.#surfaceId = id;
+    const later = this.#monitors > 0 && decoder.wall.count > 1;
+    decoder.resize(width, height, later); // later: which window shows what of it, its LAYOUT says
+    this.#told = later ? null : [{ x: 0, y: 0, width, height }];
+    this.settle();
+  }
+
+  #layout({ surface, areas }) {
+    if (surface === this.#surfaceId) {
+      clearTimeout(this.#settle);
+      this.#told = areas;
+      this.settle();
+    }
+  }
+
+  // What the host said is about the windows that there are now.
+  settle() {
+    this.#areas = this.#told && [...this.#told];
+    this.#showAreas();
+  }
+
+  #showAreas() {
+    if (this.#areas === null) {
+      return;
+    }
+    const { width, height, wall } = decoder;
+    // A single window shows all when its monitor is dark.
+    const areas = this.#areas[0] === null && wall.count === 1 ? [{ x: 0, y: 0, width, height }] : this.#areas;
+    decoder.show(areas);
+    postMessage({ kind: 'layout', areas });
+  }
+
+  // The window that is the last one now: its part may be known already.
+  added() {
+    this.#showAreas();
+  }
+
+  // Those behind it move up; until the next LAYOUT they show what they showed.
+  removed(index) {
+    this.#areas?.splice(index, 1);
+    this.#showAreas();
   }
 
   #frame(view, body) {
@@ -278,7 +338,8 @@ class Stream {
 }
 
 const commands = {
-  async start({ canvas }) {
+  async start({ canvas, monitors }) {
+    canShow = monitors;
     try {
       decoder = await Decoder.load(canvas);
       postMessage({ kind: 'ready' });
@@ -290,11 +351,21 @@ const commands = {
     stream?.end({});
     stream = new Stream(url, ticket);
   },
-  size({ size }) {
-    wanted = size;
-    if (stream?.live) {
-      stream.send(r.sizeRecord(size));
+  monitors({ monitors }) {
+    const changed = JSON.stringify(monitors) !== JSON.stringify(wanted);
+    wanted = monitors;
+    if (changed) {
+      stream?.wish();
+    } else {
+      stream?.settle();
     }
+  },
+  window({ id, canvas }) {
+    decoder.wall.add(id, canvas);
+    stream?.added();
+  },
+  gone({ id }) {
+    stream?.removed(decoder.wall.remove(id));
   },
   input({ input }) {
     stream?.input(input);

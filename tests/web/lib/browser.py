@@ -149,21 +149,35 @@ class Page:
         self.call('Emulation.setEmulatedMedia',
                   features=[{'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}])
 
-    def _attach(self, context):
+    def _attach(self, context, target=None):
         self.context = context
-        target = self.browser.call('Target.createTarget', url='about:blank', browserContextId=context)['targetId']
+        target = target or self.browser.call('Target.createTarget', url='about:blank', browserContextId=context)['targetId']
+        self.target = target
         self.session = self.browser.call('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
 
-    def second(self):
-        """Another tab with the same cookies."""
+    def second(self, target=None):
+        """Another tab with the same cookies, or the one that has been opened as target."""
         other = object.__new__(Page)
         other.browser, other.problems, other.requests = self.browser, [], []
-        other._attach(self.context)
+        other._attach(self.context, target)
         self.browser.listeners.append(other._listen)
         for domain in ('Page', 'Runtime', 'Log', 'Network'):
             other.call(f'{domain}.enable')
-        other.resize(self.width, self.height)
+        if target is None:
+            other.resize(self.width, self.height)
         return other
+
+    def windows(self):
+        """The targets that share this page's cookies."""
+        targets = self.browser.call('Target.getTargets')['targetInfos']
+        return [one['targetId'] for one in targets if one['type'] == 'page' and one.get('browserContextId') == self.context]
+
+    def opened(self, do):
+        """The window that do() opens."""
+        before = self.windows()
+        do()
+        new = wait_for(lambda: [one for one in self.windows() if one not in before], 20, 'a window')
+        return self.second(new[0])
 
     def _listen(self, message):
         if message.get('sessionId') != self.session:
@@ -284,12 +298,12 @@ class Page:
             file.write(data)
 
 
-def same_picture(page, system, desktop, seconds=30):
+def same_picture(page, system, desktop, seconds=30, head=None):
     """None when the page's picture is QEMU's screendump; the guest may still be drawing, so look again."""
     difference = [None]
 
     def equal():
-        difference[0] = page.picture().difference(system.screendump(desktop))
+        difference[0] = page.picture().difference(system.screendump(desktop, head))
         return difference[0] is None
 
     try:

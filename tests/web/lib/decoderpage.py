@@ -21,7 +21,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def fill(folder, name, files):
-    for path in ('client/web/page/decoder.js', 'client/web/page/film.js', f'tests/web/{name}'):
+    for path in ('client/web/page/decoder.js', 'client/web/page/film.js', 'client/web/page/wall.js', f'tests/web/{name}'):
         shutil.copy(os.path.join(SOURCE, path), folder)
     shutil.copy(WASM, folder)
     for path, data in files.items():
