@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The page in a real Firefox: login, launcher, the picture to the pixel, keys, and coming back."""
+"""The page in a real Firefox: login, launcher, the picture to the pixel, keys, a second monitor, and coming back."""
 
 import os
 import signal
@@ -14,6 +14,22 @@ from tap import Tap
 
 USERS = 'user alice password alice-canary-1\n'
 POOLS = {'desk': POOL.format(title='Office', max=1, allow='Allow=alice', accel='any', spares=1)}
+
+
+def second_monitor(tap, system, page, desktop):
+    button = "[...document.querySelectorAll('.tools button')].find((b) => b.ariaLabel === 'Add a monitor')"
+    other = page.opened(lambda: page.value(f'{button}.click()', activation=True))
+    other.wait("document.querySelector('.desktop')?.dataset.state === 'live'", 60)
+    other.resize(800, 600)
+    wait_for(lambda: other.picture().width == 800, 40, 'the size of the second window')
+    tap.equal(same_picture(page, system, desktop, head=0), None, "with a second window the first is QEMU's first head to the pixel")
+    tap.equal(same_picture(other, system, desktop, head=1), None, 'and the second its second')
+    before = page.picture().pixels
+    other.value("document.querySelector('.stage').focus()")
+    other.keys('second')
+    wait_for(lambda: page.picture().pixels != before, 30, 'the keys of the second window')
+    tap.ok(True, 'keys of the second window arrive')
+    return other
 
 
 def main():
@@ -46,12 +62,15 @@ def main():
         count = page.value("document.querySelector('canvas.picture').dataset.frame")
         tap.equal(same_picture(page, system, desktop), None, f'keys arrive, and what they draw is shown (frame {count})')
 
+        other = second_monitor(tap, system, page, desktop)
         for gateway in system.pids('vedette-gateway'):
             os.kill(gateway, signal.SIGKILL)
         wait_for(lambda: page.state() != 'live', 20, 'the loss to be shown')
         page.wait_live()
         page.keys('!')
         tap.equal(same_picture(page, system, desktop), None, 'it comes back by itself after the gateway was killed')
+        other.wait("document.querySelector('.desktop').dataset.state === 'live'")
+        tap.equal(same_picture(other, system, desktop, head=1), None, 'and so does the second window')
         if os.environ.get('VEDETTE_SHOT'):
             page.screenshot(os.environ['VEDETTE_SHOT'])
         problems = [text for text in page.problems if 'WebSocket' not in text and 'connection' not in text]

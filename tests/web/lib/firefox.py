@@ -135,13 +135,21 @@ class Firefox:
 
 
 class FirefoxPage(Page):
-    """The one tab; what it can do is what a test of Chromium's can, as far as it is needed here."""
+    """A tab; what it can do is what a test of Chromium's can, as far as it is needed here."""
 
     def __init__(self, browser, width, height):  # pylint: disable=super-init-not-called
         self.browser, self.problems, self.requests = browser, [], []
-        self.context = browser.call('browsingContext.getTree')['contexts'][0]['context']
+        self.context = self.windows()[0]
         browser.listeners.append(self._listen)
         self.resize(width, height)
+
+    def windows(self):
+        return [one['context'] for one in self.browser.call('browsingContext.getTree')['contexts']]
+
+    def second(self, target=None):
+        other = object.__new__(FirefoxPage)
+        other.browser, other.problems, other.requests, other.context = self.browser, self.problems, [], target
+        return other
 
     def _listen(self, message):
         entry = message.get('params', {})
@@ -155,8 +163,9 @@ class FirefoxPage(Page):
     def open(self, url):
         self.browser.call('browsingContext.navigate', context=self.context, url=url, wait='complete')
 
-    def value(self, expression):
-        got = self.browser.call('script.evaluate', target={'context': self.context}, awaitPromise=True,
+    def value(self, expression, activation=False):
+        """activation: as if the user had just clicked."""
+        got = self.browser.call('script.evaluate', target={'context': self.context}, awaitPromise=True, userActivation=activation,
                                 expression=f'Promise.resolve({expression}).then((v) => JSON.stringify(v ?? null))')
         if got['type'] != 'success':
             raise AssertionError(f'{expression[:200]}: {json.dumps(got)[:600]}')
