@@ -96,6 +96,7 @@ kvm_machine_run_on(struct kvm_machine *machine)
         kvm_qmp_command(machine->qmp, "cont", NULL, -1, KVM_QMP_COMMAND_MS, NULL, NULL);
         if (machine->record.stage == KVM_STAGE_RUNNING) {
             kvm_machine_listen(machine);
+            kvm_agent_introduce(machine->agent); /* its guest stood still when its line was cut */
         }
     }
 }

@@ -186,6 +186,19 @@ def check_killed(tap, system):
     tap.ok(not glob.glob(f'{system.state}/hostd/desktops/*/parked.new'), 'and leaves no half file')
 
 
+def check_stood_still(tap, system):
+    """hostd is killed while a guest stands still, which so never sees that its line was cut."""
+    client = enter(system, 'bob', 'fork')
+    desktop = session_of(system, 'bob')['desktop']
+    system.monitor(desktop, {'execute': 'stop'})
+    restart(system)
+    wait_for(lambda: f'{desktop}: stands still for no reason, goes on' in system.log(), 60, 'it to go on')
+    client.end()
+    wait_parked(system, desktop)
+    tap.ok(True, 'a guest that stood still meanwhile goes on, and can be parked all the same')
+    system.end_sessions()
+
+
 def restart(system):
     starts = system.log().count('notice main: ready')
     for pid in system.pids('vedette-hostd'):
@@ -215,6 +228,7 @@ def main():
         check_restart(tap, system, desktop)
         check_home(tap, system)
         check_killed(tap, system)
+        check_stood_still(tap, system)
         check_damaged(tap, system)
     tap.done()
 
