@@ -186,7 +186,8 @@ class Page:
         if method == 'Runtime.exceptionThrown':
             self.problems.append(json.dumps(parameters['exceptionDetails'])[:400])
         elif method == 'Log.entryAdded' and parameters['entry']['level'] == 'error':
-            self.problems.append(f'{parameters["entry"]["source"]}: {parameters["entry"]["text"]}')
+            entry = parameters['entry']
+            self.problems.append(f'{entry["source"]}: {entry["text"]} {entry.get("url", "")}')
         elif method == 'Page.javascriptDialogOpening':
             self.problems.append('a dialog opened')
         elif method == 'Network.requestWillBeSent':
