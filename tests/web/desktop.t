@@ -282,7 +282,7 @@ def comes_back(tap, system, page, desktop, what, do):
 
 def recovery(tap, system, page, desktop):
     def kill(program):
-        return lambda: os.kill(system.pids(program)[0], signal.SIGKILL)
+        return lambda: [os.kill(pid, signal.SIGKILL) for pid in system.pids(program)]  # the spare has a streamer, too
 
     comes_back(tap, system, page, desktop, 'a killed gateway', kill('vedette-gateway'))
     comes_back(tap, system, page, desktop, 'a killed streamer', kill('vedette-streamer'))
