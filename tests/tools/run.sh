@@ -76,7 +76,7 @@ image_exists() {
 
 # Builds what the image needs first, so that image and programs can be made side by side.
 build_image_tools() {
-    build_in "$run_build/protocol" && build_in "$run_build/hostd/image" && build_in "$run_build/hostd/guest"
+    build_in "$run_build/protocol" && build_in "$run_build/hostd/kvm" && build_in "$run_build/hostd/image" && build_in "$run_build/hostd/guest"
 }
 
 start_image_build() {
