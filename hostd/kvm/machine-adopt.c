@@ -120,6 +120,19 @@ adopt_woken(struct kvm_machine *machine)
     return true;
 }
 
+/*
+ * A record whose write was taken for failed says parked of a machine that went on: its file is gone
+ * then, and nothing but its process has its memory.
+ */
+static void
+adopt_unparked(struct kvm_machine *machine)
+{
+    if (machine->record.stage == KVM_STAGE_PARKED && machine->record.process.pid != 0 &&
+        !kvm_machine_is_saved(machine)) {
+        kvm_machine_set_stage(machine, KVM_STAGE_RUNNING, NULL);
+    }
+}
+
 /* What is left of its process, if anything, was about to end and must. */
 static void
 adopt_parked(struct kvm_machine *machine)
@@ -163,7 +176,8 @@ kvm_machine_adopt(const struct kvm_environment *environment, const char *id,
         return machine;
     }
     (void)unlinkat(machine->folder, KVM_NEW_PARKED_FILE, 0); /* of a parking that nobody ends */
-    if (adopt_woken(machine) || record.stage == KVM_STAGE_PARKED) {
+    adopt_unparked(machine);
+    if (adopt_woken(machine) || machine->record.stage == KVM_STAGE_PARKED) {
         adopt_parked(machine);
         return machine;
     }

@@ -112,6 +112,15 @@ test_parked_outlives_its_host(struct fixture *f, gconstpointer data)
     g_assert_true(has(f, STATE));
 }
 
+/* Its record was written and taken for unwritten: it went on, and by now it has ended. */
+static void
+test_without_its_file_it_ran_on(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    expect(f, KVM_STAGE_PARKED, "boot-1", NOONE, KVM_STATE_FAILED);
+    expect(f, KVM_STAGE_PARKED, "boot-0", NOONE, KVM_STATE_FAILED);
+}
+
 /* While the file is there nothing has run on. */
 static void
 test_half_woken_is_parked(struct fixture *f, gconstpointer data)
@@ -202,6 +211,7 @@ main(int argc, char **argv)
 #define ADD(name, fn) g_test_add("/park/" name, struct fixture, NULL, set_up, fn, tear_down)
     g_test_init(&argc, &argv, NULL);
     ADD("parked-outlives-its-host", test_parked_outlives_its_host);
+    ADD("without-its-file-it-ran-on", test_without_its_file_it_ran_on);
     ADD("half-woken-is-parked", test_half_woken_is_parked);
     ADD("woken-one-that-ended-has-failed", test_woken_one_that_ended_has_failed);
     ADD("only-parked-ones-wake", test_only_parked_ones_wake);
